@@ -23,7 +23,7 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 pub(crate) use console::print_error;
 pub(crate) use failure::Failure;
 use flags::Flags;
-use offline::{audit, envelope, key, manual, pow, rlp, rpc, team};
+use offline::{audit, envelope, key, manual, pow, rlp, rpc, store, team};
 
 /// A Whisper node: encrypted publish and subscribe over devp2p, driven through JSON-RPC.
 #[derive(Debug, Parser)]
@@ -90,6 +90,9 @@ enum Command {
     /// Make teams that share a node, and their tokens
     #[command(subcommand)]
     Team(team::Command),
+    /// Work with the store of a stopped node (--store)
+    #[command(subcommand)]
+    Store(store::Command),
     /// Measure the proof of work
     #[command(subcommand)]
     Pow(pow::Command),
@@ -154,6 +157,7 @@ impl Invocation {
             Some(Command::Key(command)) => command.run(),
             Some(Command::Audit(command)) => command.run(),
             Some(Command::Team(command)) => command.run(),
+            Some(Command::Store(command)) => command.run(),
             Some(Command::Pow(command)) => command.run(),
             Some(Command::Man(man)) => man.run(command()),
             Some(Command::Completions(completions)) => completions.run(command()),

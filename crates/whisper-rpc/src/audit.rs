@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::error::{CallError, NOT_PERMITTED_CODE};
 use crate::team::Teams;
+use crate::team::credential::Shown;
 use crate::team::method_rule::{MethodRule, Right};
 use crate::team::name::TeamName;
 use crate::team::pass::Pass;
@@ -64,7 +65,7 @@ pub enum AuditEvent {
         /// The new teams.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         added: Vec<String>,
-        /// The teams whose tokens, scopes or quotas are different now.
+        /// The teams whose tokens, certificates, scopes or quotas are different now.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         changed: Vec<String>,
         /// The teams that are gone.
@@ -105,16 +106,24 @@ const fn is_false(is: &bool) -> bool {
 /// Who has called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditActor {
-    /// The team; `operator` for clients that show no token.
+    /// The team; `operator` for clients of IPC that are in no other team.
     pub team: String,
     /// The beginning of the hash of the token, as `admin_teams` shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// The beginning of the hash of the certificate, if it showed one and no token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
 impl AuditActor {
     pub(crate) fn of(pass: &Pass) -> Self {
-        Self { team: pass.account.team().name.to_string(), token: pass.token_id() }
+        let (token, certificate) = match pass.shown() {
+            None => (None, None),
+            Some(Shown::Token(hash)) => (Some(hash.id()), None),
+            Some(Shown::Certificate(hash)) => (None, Some(hash.id())),
+        };
+        Self { team: pass.account.team().name.to_string(), token, certificate }
     }
 }
 

@@ -217,6 +217,10 @@ calls! {
         add_team_token = "admin_addTeamToken"(name: &str, seconds: Option<u32>) -> NewTeamTokenJson;
         /// Removes a token of a team, by its id; returns whether there was one.
         remove_team_token = "admin_removeTeamToken"(name: &str, id: &str) -> bool;
+        /// Adds a client certificate to a team, by its fingerprint, for a time or without end; returns its id.
+        add_team_certificate = "admin_addTeamCertificate"(name: &str, fingerprint: &str, seconds: Option<u32>) -> String;
+        /// Removes a client certificate of a team, by its id; returns whether there was one.
+        remove_team_certificate = "admin_removeTeamCertificate"(name: &str, id: &str) -> bool;
         /// Starts HTTP. Missing arguments are taken from the node's configuration. Lists are comma-separated.
         start_http = "admin_startHTTP"(host: Option<&str>, port: Option<u32>, cors: Option<&str>, apis: Option<&str>, vhosts: Option<&str>) -> bool;
         /// Stops HTTP.
@@ -237,6 +241,10 @@ calls! {
     HistoryClient, HISTORY {
         /// Returns what archives have, in the order of arrival, with a cursor to go on.
         query = "history_query"(criteria: &HistoryCriteria) -> HistoryPartJson;
+        /// Everything before this cursor is processed: the node remembers it under this name. An empty one forgets the name.
+        ack_history = "history_ack"(name: &str, cursor: &str) -> bool;
+        /// Returns the names of the cursors that the node remembers.
+        cursors = "history_cursors"() -> Vec<String>;
     }
 }
 

@@ -55,7 +55,7 @@ impl RpcMeter {
         if !self.accounts.has_teams() {
             return Some(RpcView::Node);
         }
-        let pass = self.accounts.enter(&shown_in_handshake(headers))?;
+        let pass = self.accounts.enter(&shown_in_handshake(headers), None)?;
         Some(match pass.check().ok()?.scopes.admin {
             true => RpcView::Node,
             false => RpcView::Team(TeamView(pass)),

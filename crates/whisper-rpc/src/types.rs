@@ -36,7 +36,8 @@ pub use receipt::{PostState, ReceiptJson, UnsentReasonJson};
 pub use reload::ReloadReport;
 pub use sealed::SealedJson;
 pub use team::{
-    NewTeamTokenJson, QuotasJson, TeamJson, TeamSettings, TeamTokenJson, TeamUsageJson,
+    NewTeamTokenJson, QuotasJson, TeamCertificateJson, TeamJson, TeamSettings, TeamTokenJson,
+    TeamUsageJson,
 };
 #[doc(no_inline)]
 pub use whisper_envelope::{Dialect, PartialTopic, Topic};

@@ -133,6 +133,27 @@ pub(crate) enum Failure {
     /// `--store.key-file`.
     #[error("no key in {} (--store.key-file)", path.display())]
     StoreKey { path: PathBuf, source: SecretError },
+    /// `store passwd` in a data directory without a store.
+    #[error("there is no store {}: give the data directory of a node that ran with --store (--datadir)", path.display())]
+    NoStore { path: PathBuf },
+    /// `--store.nodekey`, but there is another key in the data directory.
+    #[error(
+        "the store has the node key of {of_store}, and the file {} that of {other}: delete the file, or start without \
+         --store.nodekey",
+        path.display()
+    )]
+    TwoNodeKeys { path: PathBuf, of_store: String, other: String },
+    /// `--store.nodekey` without `--store`.
+    #[error(
+        "--store.nodekey needs --store: without a store, the node key is in the file nodekey of the data directory"
+    )]
+    NodeKeyWithoutStore,
+    /// `--store.mlock`.
+    #[error(
+        "the memory cannot be kept out of swap: allow the program to lock all memory, with LimitMEMLOCK=infinity in its unit or \
+         ulimit -l unlimited, or start without --store.mlock"
+    )]
+    LockMemory(#[source] io::Error),
     /// A message is not known to have arrived.
     #[error("not delivered: {0}")]
     NotDelivered(String),

@@ -29,8 +29,8 @@ pub(crate) use network::NetworkFlags;
 pub(crate) use node_url::{NodeUrlError, discovery_node, node_url, static_node};
 pub(crate) use peer_access::PeerAccessFlags;
 pub(crate) use rpc::RpcFlags;
-pub(crate) use secret::{KEY_PASSWORD, PASSWORD, Secret, open_keystore, read_file};
-pub(crate) use store::StoreFlags;
+pub(crate) use secret::{KEY_PASSWORD, PASSWORD, Secret, first_line, open_keystore, read_file};
+pub(crate) use store::{KEY_FILE, STORE_FILE, STORE_PASSPHRASE, StoreFlags};
 pub(crate) use topic::topic;
 pub(crate) use whisper::{OnOff, RateFlags, WhisperFlags};
 

@@ -8,4 +8,5 @@ pub(super) mod manual;
 pub(super) mod pow;
 pub(super) mod rlp;
 pub(super) mod rpc;
+pub(super) mod store;
 pub(super) mod team;

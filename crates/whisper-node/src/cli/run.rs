@@ -17,7 +17,7 @@ use super::config::Sources;
 use super::console;
 use super::failure::Failure;
 use super::flags::List;
-use super::process::core_dump::forbid_core_dumps;
+use super::process::core_dump::{forbid_core_dumps, lock_memory};
 use super::process::data_dir::{DataLock, data_dir};
 use super::process::stop_signal::{OnHangup, signals};
 use access_summary::AccessSummary;
@@ -45,6 +45,9 @@ pub(crate) async fn run(sources: Sources) -> Result<(), Failure> {
     let store = flags.store.clone();
     if store.is_on() {
         forbid_core_dumps();
+    }
+    if store.locks_memory() {
+        lock_memory().map_err(Failure::LockMemory)?;
     }
     let mut config = node_config::node_config(flags, datadir)?;
     let access = AccessSummary::of(&config.rpc);

@@ -50,7 +50,11 @@ impl Place {
     }
 
     fn start(&self) -> (Running, Log) {
-        let (mut node, log) = Log::of(&mut self.command());
+        Self::run(&mut self.command())
+    }
+
+    fn run(command: &mut Command) -> (Running, Log) {
+        let (mut node, log) = Log::of(command);
         node.value("enode");
         (node, log)
     }
@@ -143,6 +147,43 @@ fn an_application_that_comes_back_finds_what_it_had() {
     assert!(node.signal("-TERM").1);
 }
 
+/// The payloads that an archive has after the cursor of a name, and the cursor after them, when there is at least one.
+fn read_named(place: &Place, key: &Value) -> (Vec<String>, Value) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let named = json!({ "symKeyID": key, "topics": ["0x63686174"], "name": "reader" });
+        let mut part = place.call("history_query", &json!([named]));
+        let messages = part["messages"].as_array().into_iter().flatten();
+        let payloads: Vec<_> = messages.map(|found| found["payload"].to_string()).collect();
+        if !payloads.is_empty() {
+            return (payloads, part["cursor"].take());
+        }
+        assert!(Instant::now() < deadline, "the archive has nothing: {part}");
+    }
+}
+
+#[test]
+fn a_reader_of_the_archive_goes_on_where_it_was_acknowledged() {
+    let place = Place::new();
+    let archive = place.dir.path().join("archive");
+    let (node, _log) = Place::run(place.command().arg("--archive").arg(&archive));
+    let key = place.call("shh_newSymKey", &json!([]));
+    let filter = place.filter(&key, true);
+    place.post(&key, "0x01", &filter);
+    let (payloads, cursor) = read_named(&place, &key);
+    assert_eq!(payloads, ["\"0x01\""]);
+    assert_eq!(place.call("history_ack", &json!(["reader", cursor])), true);
+    place.post(&key, "0x02", &filter);
+    assert_eq!(read_named(&place, &key).0, ["\"0x02\""]);
+
+    node.send("-KILL");
+    drop(node);
+    let (node, _log) = Place::run(place.command().arg("--archive").arg(&archive));
+    assert_eq!(place.call("history_cursors", &json!([])), json!(["reader"]));
+    assert_eq!(read_named(&place, &key).0, ["\"0x02\""], "it was not acknowledged");
+    assert!(node.signal("-TERM").1);
+}
+
 #[test]
 fn no_secret_is_on_the_disk_or_in_the_log() {
     let place = Place::new();
@@ -208,6 +249,69 @@ fn the_passphrase_changes_while_the_node_runs() {
         assert_eq!(place.call("shh_hasSymKey", &json!([key])), true);
     }
     assert!(node.signal("-TERM").1);
+}
+
+#[test]
+fn the_passphrase_changes_while_the_node_is_stopped() {
+    let place = Place::new();
+    let (node, _log) = place.start();
+    let key = place.call("shh_newSymKey", &json!([]));
+    assert!(node.signal("-TERM").1);
+    let new = place.dir.path().join("new");
+    fs::write(&new, "another passphrase\n").unwrap();
+    let secret = |path: &Path| format!("file:{}", path.display());
+    let change = |old: &Path| {
+        let mut command = Command::new(PROGRAM);
+        command.args([
+            "store",
+            "passwd",
+            "--passphrase",
+            &secret(old),
+            "--new-passphrase",
+            &secret(&new),
+        ]);
+        command.arg("--datadir").arg(place.data()).output().unwrap()
+    };
+    let wrong = change(&new);
+    let error = String::from_utf8(wrong.stderr).unwrap();
+    assert!(error.contains("the passphrase does not open the store"), "{error}");
+    let changed = change(&place.passphrase());
+    assert!(changed.status.success(), "{changed:?}");
+    assert!(place.refused().contains("the passphrase does not open the store"));
+    place.set_passphrase("another passphrase");
+    let (node, _log) = place.start();
+    assert_eq!(place.call("shh_hasSymKey", &json!([key])), true);
+    assert!(node.signal("-TERM").1);
+}
+
+#[test]
+fn the_node_key_is_in_the_store() {
+    let place = Place::new();
+    let id = |extra: &[&str]| {
+        let (node, log) = Place::run(place.command().args(extra));
+        let id = place.call("admin_nodeInfo", &json!([]))["id"].take();
+        assert!(node.signal("-TERM").1);
+        (id, log)
+    };
+    let (first, _) = id(&[]);
+    let file = place.data().join("nodekey");
+    let secret = fs::read_to_string(&file).unwrap();
+    let (imported, log) = id(&["--store.nodekey"]);
+    assert_eq!((&imported, log.count("delete the file")), (&first, 1));
+    fs::remove_file(&file).unwrap();
+    assert_eq!(id(&["--store.nodekey"]).0, first);
+    assert!(!file.exists(), "no key is made");
+    for path in files(&place.data()) {
+        let content = fs::read(&path).unwrap();
+        for secret in [hex::decode(secret.trim()).unwrap(), secret.trim().as_bytes().to_vec()] {
+            let is_there = content.windows(secret.len()).any(|window| window == secret);
+            assert!(!is_there, "the node key is in {}", path.display());
+        }
+    }
+    fs::write(&file, "07".repeat(32)).unwrap();
+    let refused = place.command().arg("--store.nodekey").stdin(Stdio::null()).output().unwrap();
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert!(error.contains("the store has the node key of "), "{error}");
 }
 
 #[test]

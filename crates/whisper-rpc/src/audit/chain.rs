@@ -140,7 +140,8 @@ mod tests {
     use crate::audit::AuditActor;
 
     fn log() -> Vec<String> {
-        let by = AuditActor { team: "admins".to_owned(), token: Some("9f9f5111".to_owned()) };
+        let token = Some("9f9f5111".to_owned());
+        let by = AuditActor { team: "admins".to_owned(), token, certificate: None };
         let method = "admin_addPeer".to_owned();
         let mut chain = AuditChain::default();
         [

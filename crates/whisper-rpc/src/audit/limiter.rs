@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     fn refused(team: &str) -> AuditEvent {
-        let by = AuditActor { team: team.to_owned(), token: None };
+        let by = AuditActor { team: team.to_owned(), token: None, certificate: None };
         AuditEvent::Refused { by, method: "shh_post".to_owned(), reason: String::new() }
     }
 

@@ -148,6 +148,7 @@ macro_rules! args {
 
 args!(1: A a);
 args!(2: A a, B b);
+args!(3: A a, B b, C c);
 args!(4: A a, B b, C c, D d);
 args!(5: A a, B b, C c, D d, E e);
 

@@ -18,7 +18,9 @@ use crate::call::wrong_clock::WrongClock;
 use crate::namespace::UnknownNamespace;
 use crate::namespace::node_name::NodeNameError;
 use crate::team::change::TeamChangeError;
+use crate::team::credential::CertificateHashError;
 use crate::team::name::TeamNameError;
+use crate::team::objects::CursorError;
 use crate::team::quotas::OverQuota;
 use crate::team::refusal::Refusal;
 use crate::team::scopes::MethodNameError;
@@ -60,6 +62,8 @@ pub(crate) enum CallError {
     TeamName(#[from] TeamNameError),
     #[error("methods: {name:?}: {error}")]
     MethodName { name: String, error: MethodNameError },
+    #[error(transparent)]
+    CertificateHash(#[from] CertificateHashError),
     #[error(transparent)]
     TeamChange(#[from] TeamChangeError),
 
@@ -171,6 +175,10 @@ pub(crate) enum CallError {
     HistoryChoice,
     #[error(transparent)]
     Cursor(#[from] ParseCursorError),
+    #[error("give either a cursor or a name")]
+    CursorChoice,
+    #[error(transparent)]
+    NamedCursor(CursorError),
     #[error(transparent)]
     History(#[from] HistoryError),
     #[error("at most {limit} nodes can be read, {count} are given")]
@@ -216,6 +224,11 @@ impl CallError {
         Self::NoSuchKeyPair { id: shown(id) }
     }
 
+    /// An example of the error that a store gives.
+    pub(crate) fn not_kept() -> Self {
+        Self::State(StateError::new("the disk is full"))
+    }
+
     /// A transport cannot listen at this host.
     pub(crate) fn host(host: &str) -> Self {
         Self::Host { host: shown(host) }
@@ -237,6 +250,16 @@ impl CallError {
             | Self::MissingArgument { .. }
             | Self::Argument { .. } => INVALID_PARAMS_CODE,
             _ => CALL_EXECUTION_FAILED_CODE,
+        }
+    }
+}
+
+impl From<CursorError> for CallError {
+    fn from(error: CursorError) -> Self {
+        match error {
+            CursorError::State(error) => Self::State(error),
+            CursorError::Parse(error) => Self::Cursor(error),
+            error => Self::NamedCursor(error),
         }
     }
 }

@@ -20,8 +20,9 @@ use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::declare::signature::SubscriptionNames;
 use crate::namespace::node_name::node_id;
+use crate::team::objects::CursorError;
 use crate::types::history::{HistoryCriteria, HistoryPartJson};
-use question::{MAX_NODES, question};
+use question::{MAX_NODES, parse_cursor, question};
 
 /// What the methods work on.
 #[derive(Clone)]
@@ -88,7 +89,33 @@ pub(crate) fn api() -> Api<HistoryContext> {
          notification has the cursor after it, with which a later subscription goes on.",
     )
     .fails(errors());
+    declare_cursors(&mut api);
     api
+}
+
+/// Cursors that the node remembers.
+fn declare_cursors(api: &mut Api<HistoryContext>) {
+    api.task_by("history_ack", ["name", "cursor"], |_, caller, (name, cursor): (String, String)| {
+        let caller = caller.clone();
+        async move {
+            let (team, cursor) = (caller.team(), parse_cursor(&cursor)?);
+            team.objects.cursors.set(&team.whisper, &name, &cursor).await?;
+            Ok(true)
+        }
+    })
+    .about(
+        "Everything before this cursor is processed: `history_subscribe` and `history_query` with this name go on there, also \
+         after a restart of the node, if it keeps its state. An empty cursor forgets the name.",
+    )
+    .fails([
+        CallError::Cursor(ParseCursorError),
+        CursorError::Name.into(),
+        CursorError::Many.into(),
+        CursorError::Large.into(),
+        CallError::not_kept(),
+    ]);
+    api.call_by("history_cursors", [], |_, caller, ()| Ok(caller.team().objects.cursors.names()))
+        .about("Returns the names of the cursors that the node remembers.");
 }
 
 /// Examples of the errors about criteria.
@@ -102,6 +129,8 @@ fn errors() -> Vec<CallError> {
         CallError::BloomSize { size: 63 },
         CallError::HashSize { size: 31 },
         CallError::Cursor(ParseCursorError),
+        CallError::CursorChoice,
+        CursorError::Name.into(),
         CallError::History(HistoryError::OtherQuestion),
         CallError::History(HistoryError::Values { count: 5000 }),
         CallError::MailRange { from: 2, to: 1 },

@@ -9,10 +9,10 @@ use whisper_protocol::{
 };
 
 use crate::team::Team;
+use crate::team::credential::Shown;
 use crate::team::meter::{InUseGuard, TeamMeter};
 use crate::team::objects::Objects;
 use crate::team::quotas::{OverQuota, Quota, Quotas};
-use crate::team::token_hash::TokenHash;
 
 /// A team while the node runs.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct TeamAccount {
     /// Who the team is where work and time are shared; `None` if each client is on its own.
     client: Option<Client>,
     settings: RwLock<Settings>,
-    objects: Objects,
+    pub(crate) objects: Objects,
     /// What the team uses.
     pub(crate) meter: TeamMeter,
 }
@@ -47,7 +47,8 @@ impl TeamAccount {
     }
 
     /// Puts back what was kept.
-    pub(crate) fn restore(&self, state: ApplicationState) {
+    pub(crate) fn restore(&self, mut state: ApplicationState) {
+        self.objects.cursors.restore(std::mem::take(&mut state.cursors));
         for filter in &state.filters {
             let StoredFilter { id, spec, .. } = &filter.filter;
             self.objects.restore_filter(*id, spec.topics.clone());
@@ -84,13 +85,18 @@ impl TeamAccount {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
-    /// Whether a client that showed this token, or none, is in the team, and until when, in seconds since 1970.
-    pub(crate) fn admits(&self, token: Option<&TokenHash>, now: u64) -> Option<Admission> {
+    /// Whether a client that showed this, or nothing, is in the team, and until when, in seconds since 1970.
+    pub(crate) fn admits(&self, shown: Option<&Shown>, now: u64) -> Option<Admission> {
         let Settings { team, without_token } = self.read();
-        let until = match token {
+        let until = match shown {
             None if without_token => None,
             None => return None,
-            Some(hash) => team.tokens.iter().find(|token| token.hash == *hash)?.expires,
+            Some(Shown::Token(hash)) => {
+                team.tokens.iter().find(|token| token.hash == *hash)?.expires
+            }
+            Some(Shown::Certificate(hash)) => {
+                team.certificates.iter().find(|certificate| certificate.hash == *hash)?.expires
+            }
         };
         until.is_none_or(|until| until > now).then_some(Admission { team, until })
     }
@@ -111,7 +117,8 @@ impl TeamAccount {
 
     /// The team is gone: removes what its clients made, and admits no client any more.
     pub(crate) fn close(&self) {
-        let team = Team { tokens: Vec::new(), ..Team::clone(&self.team()) };
+        let (tokens, certificates) = (Vec::new(), Vec::new());
+        let team = Team { tokens, certificates, ..Team::clone(&self.team()) };
         self.set(team, false);
         self.objects.close().iter().for_each(|id| _ = self.whisper.unsubscribe(id));
         self.whisper.state().forget_application();
@@ -130,7 +137,7 @@ fn usage_limits(quotas: &Quotas) -> UsageLimits {
 pub(crate) struct Admission {
     /// The settings of the team now.
     pub(crate) team: Arc<Team>,
-    /// When the token ends, in seconds since 1970.
+    /// When what was shown ends, in seconds since 1970.
     pub(crate) until: Option<u64>,
 }
 

@@ -13,10 +13,10 @@ use whisper_protocol::{ApplicationState, Whisper};
 use crate::call::clients::Clients;
 use crate::lock::lock;
 use crate::team::account::TeamAccount;
+use crate::team::credential::{CertificateHash, Shown, TokenHash};
 use crate::team::name::TeamName;
 use crate::team::pass::Pass;
 use crate::team::scopes::Scopes;
-use crate::team::token_hash::TokenHash;
 use crate::team::{Team, Teams};
 
 /// All teams while the node runs. They can change; [`Pass`] says how that reaches the clients.
@@ -38,7 +38,9 @@ pub(crate) struct Accounts {
 #[derive(Debug, Default)]
 struct State {
     by_name: BTreeMap<TeamName, Arc<TeamAccount>>,
-    by_token: HashMap<TokenHash, Arc<TeamAccount>>,
+    by_shown: HashMap<Shown, Arc<TeamAccount>>,
+    /// Whether a team has a certificate.
+    has_certificates: bool,
     ipc: Option<Arc<TeamAccount>>,
 }
 
@@ -107,8 +109,12 @@ impl Accounts {
                 self.restore(&account);
                 Arc::new(account)
             });
-            let tokens = team.tokens.iter();
-            state.by_token.extend(tokens.map(|token| (token.hash, Arc::clone(&account))));
+            let tokens = team.tokens.iter().map(|token| Shown::Token(token.hash));
+            let certificates = team.certificates.iter();
+            let certificates = certificates.map(|shown| Shown::Certificate(shown.hash));
+            let shown = tokens.chain(certificates);
+            state.by_shown.extend(shown.map(|shown| (shown, Arc::clone(&account))));
+            state.has_certificates |= !team.certificates.is_empty();
             account.set(team, without_token);
             if without_token {
                 state.ipc = Some(Arc::clone(&account));
@@ -140,17 +146,30 @@ impl Accounts {
         }
     }
 
-    /// The pass of a client of HTTP or WebSocket that shows these tokens. `None` if none of them is valid now.
-    pub(crate) fn enter(&self, tokens: &[&str]) -> Option<Pass> {
+    /// The pass of a client of HTTP or WebSocket that shows these tokens, or no token and this certificate. `None` if none of
+    /// them is valid now.
+    pub(crate) fn enter(
+        &self,
+        tokens: &[&str],
+        certificate: Option<CertificateHash>,
+    ) -> Option<Pass> {
         if let Some(everybody) = &self.everybody {
             return Some(self.pass(everybody, None));
         }
-        let found = tokens.iter().find_map(|token| {
-            let hash = TokenHash::of(token);
-            let account = self.read().by_token.get(&hash).cloned()?;
-            Some(self.pass(&account, Some(hash)))
-        })?;
-        found.check().is_ok().then_some(found)
+        let find = |shown: Shown| {
+            let account = self.read().by_shown.get(&shown).cloned()?;
+            Some(self.pass(&account, Some(shown)))
+        };
+        let found = match tokens {
+            [] => certificate.and_then(|hash| find(Shown::Certificate(hash))),
+            tokens => tokens.iter().find_map(|token| find(Shown::Token(TokenHash::of(token)))),
+        };
+        found.filter(|pass| pass.check().is_ok())
+    }
+
+    /// Whether clients are asked for a certificate.
+    pub(crate) fn has_certificates(&self) -> bool {
+        self.read().has_certificates
     }
 
     /// The pass of a client of IPC. `None` if the team that they are in is gone.
@@ -159,11 +178,11 @@ impl Accounts {
         Some(self.pass(&account, None))
     }
 
-    fn pass(&self, account: &Arc<TeamAccount>, token: Option<TokenHash>) -> Pass {
+    fn pass(&self, account: &Arc<TeamAccount>, shown: Option<Shown>) -> Pass {
         let world = Arc::clone(&self.world);
         let now =
             move || world.unix_time().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-        Pass::new(Arc::clone(account), token, self.changed.subscribe(), Arc::new(now))
+        Pass::new(Arc::clone(account), shown, self.changed.subscribe(), Arc::new(now))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

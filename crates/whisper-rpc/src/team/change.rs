@@ -7,10 +7,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use crate::audit::{AuditActor, AuditSink};
 use crate::team::account::TeamAccount;
 use crate::team::accounts::Accounts;
+use crate::team::credential::{TeamCertificate, TeamToken, TokenHash};
 use crate::team::keeper::TeamKeeper;
 use crate::team::name::TeamName;
-use crate::team::token_hash::TokenHash;
-use crate::team::{Team, TeamToken, Teams};
+use crate::team::{Team, Teams};
 
 /// Why the teams cannot be changed. Nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +23,8 @@ pub(crate) enum TeamChangeError {
     NoSuchTeam(TeamName),
     #[error("clients of IPC are in the team {0}: give IPC another team first")]
     OfIpc(TeamName),
+    #[error("this certificate is one of the team {0} already")]
+    OfOther(TeamName),
     #[error("nothing was changed: {0}")]
     Kept(String),
 }
@@ -147,6 +149,44 @@ impl TeamEditor {
         self.change(by, name, |team| team.tokens.push(TeamToken { hash, expires }))
     }
 
+    /// Adds a certificate, or replaces the time when it ends. An error if it is one of another team.
+    pub(crate) fn add_certificate(
+        &self,
+        by: &AuditActor,
+        name: &TeamName,
+        certificate: TeamCertificate,
+    ) -> Result<(), TeamChangeError> {
+        let is_same = |other: &TeamCertificate| other.hash == certificate.hash;
+        self.edit(by, name, |found| {
+            let no_team = || TeamChangeError::NoSuchTeam(name.clone());
+            let mut team = found.cloned().ok_or_else(no_team)?;
+            let others = self.accounts.teams().teams;
+            let taken = others
+                .iter()
+                .find(|other| other.name != *name && other.certificates.iter().any(is_same));
+            if let Some(other) = taken {
+                return Err(TeamChangeError::OfOther(other.name.clone()));
+            }
+            team.certificates.retain(|other| !is_same(other));
+            team.certificates.push(certificate);
+            Ok((Some(team), ()))
+        })
+    }
+
+    /// Removes the certificate whose hash begins with this id. Returns whether there was one.
+    pub(crate) fn remove_certificate(
+        &self,
+        by: &AuditActor,
+        name: &TeamName,
+        id: &str,
+    ) -> Result<bool, TeamChangeError> {
+        self.change(by, name, |team| {
+            let before = team.certificates.len();
+            team.certificates.retain(|certificate| certificate.hash.id() != id);
+            team.certificates.len() < before
+        })
+    }
+
     /// Replaces a team by what `edit` makes of it; `None` removes it. Must not be called on a thread that runs tasks.
     fn edit<T>(
         &self,
@@ -162,7 +202,8 @@ impl TeamEditor {
         let found = teams.teams.iter().position(|team| team.name == *name);
         let (new, done) = edit(found.map(|index| &teams.teams[index]))?;
         if found.is_some() || new.is_some() {
-            let keep = |keeper: &TeamKeeper| keeper.keep(name, new.as_ref());
+            let before = found.map(|index| &teams.teams[index]);
+            let keep = |keeper: &TeamKeeper| keeper.keep(name, before, new.as_ref());
             self.keeper.as_ref().map_or(Ok(()), keep).map_err(TeamChangeError::Kept)?;
             let old = teams.clone();
             teams.teams.retain(|team| team.name != *name);

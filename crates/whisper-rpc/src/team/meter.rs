@@ -21,9 +21,6 @@ use shared::{InUse, InUseBytes};
 /// How often the work of a post in progress is looked at.
 const WORK_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Maximum time of posts in progress beyond the quota of work, as the time in which the quota gives it.
-const MAX_WORK_AHEAD: Duration = Duration::from_secs(60);
-
 /// What a team uses. Everything is counted, whether it is limited or not.
 #[derive(Debug, Default)]
 pub(crate) struct TeamMeter {
@@ -142,25 +139,38 @@ impl TeamMeter {
         self.wait(wait).await
     }
 
-    /// Waits until the posts in progress are far beyond the quota of work. Both parameters return what is true at the time.
-    pub(crate) async fn over_work(
+    /// Slows a post in progress down to the quota of work: lets the work of the team wait while it is ahead. Returns when that
+    /// took longer than `patience` altogether. `quotas` and `core_time` return what is true at the time.
+    pub(crate) async fn slow_work(
         &self,
         quotas: impl Fn() -> Quotas,
         core_time: impl Fn() -> Duration,
+        pause: impl Fn(bool),
+        patience: Duration,
     ) -> OverQuota {
+        let mut waited = Duration::ZERO;
         loop {
-            sleep(WORK_CHECK_INTERVAL).await;
             let (quotas, now) = (quotas(), Instant::now());
-            let mut rates = lock(&self.rates);
-            rates.count_work(now, &quotas, core_time());
-            let Some((limit, rate)) = quotas.get(Quota::Work).zip(rate(&quotas, Quota::Work))
-            else {
-                continue;
+            let (wait, full) = {
+                let mut rates = lock(&self.rates);
+                rates.count_work(now, &quotas, core_time());
+                let rate = rate(&quotas, Quota::Work);
+                let wait = rate.map_or(Duration::ZERO, |rate| rates.work.wait(now, rate));
+                (wait, rates.work.until_full(now))
             };
-            let wait = rates.work.wait(now, rate);
-            if wait > MAX_WORK_AHEAD {
-                drop(rates);
-                return self.refuse(OverQuota::until(Quota::Work, limit.get(), wait));
+            pause(!wait.is_zero());
+            if let Some(limit) = quotas.get(Quota::Work)
+                && !wait.is_zero()
+                && waited >= patience
+            {
+                // Then the quota of a whole minute is there again.
+                return self.refuse(OverQuota::until(Quota::Work, limit.get(), full));
+            }
+            let time =
+                if wait.is_zero() { WORK_CHECK_INTERVAL } else { wait.min(WORK_CHECK_INTERVAL) };
+            sleep(time).await;
+            if !wait.is_zero() {
+                waited += time;
             }
         }
     }

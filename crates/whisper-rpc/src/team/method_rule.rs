@@ -61,6 +61,7 @@ const fn administration(name: &'static str) -> MethodRule {
 pub(crate) const RULES: &[MethodRule] = &[
     administration("admin_addPeer"),
     administration("admin_addTeam"),
+    administration("admin_addTeamCertificate"),
     administration("admin_addTeamToken"),
     administration("admin_addTrustedPeer"),
     administration("admin_allowPeer"),
@@ -76,6 +77,7 @@ pub(crate) const RULES: &[MethodRule] = &[
     administration("admin_reload"),
     administration("admin_removePeer"),
     administration("admin_removeTeam"),
+    administration("admin_removeTeamCertificate"),
     administration("admin_removeTeamToken"),
     administration("admin_removeTrustedPeer"),
     administration("admin_setAllowedPeers"),
@@ -93,6 +95,8 @@ pub(crate) const RULES: &[MethodRule] = &[
     administration("admin_unpinPeer"),
     administration("admin_unsubscribe"),
     administration("debug_drops"),
+    rule("history_ack", MethodClass::Own, Right::History),
+    rule("history_cursors", MethodClass::Own, Right::History),
     rule("history_query", MethodClass::Own, Right::History),
     rule("history_subscribe", MethodClass::Own, Right::History),
     own("history_unsubscribe"),
@@ -187,7 +191,10 @@ mod tests {
             RULES.iter().filter(|rule| rule.right == right).map(|rule| rule.name).collect()
         };
         assert_eq!(of(Right::Post), ["shh_post"]);
-        assert_eq!(of(Right::History), ["history_query", "history_subscribe"]);
+        assert_eq!(
+            of(Right::History),
+            ["history_ack", "history_cursors", "history_query", "history_subscribe"]
+        );
         let keys = [
             "shh_ack",
             "shh_addPrivateKey",

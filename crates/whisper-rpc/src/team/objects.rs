@@ -1,6 +1,8 @@
-//! What the clients of a team made: filters, and posts.
+//! What the clients of a team made: filters, posts, and named places in histories.
 //!
 //! Keys are in the [`Whisper`] handle of the team. A subscription is known only on its connection.
+
+mod cursors;
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -10,6 +12,8 @@ use whisper_protocol::{FilterError, FilterId, FilterSpec, PartialTopic, Whisper}
 
 use crate::lock::lock;
 use crate::team::quotas::OverQuota;
+pub(crate) use cursors::CursorError;
+use cursors::Cursors;
 
 /// Maximum number of posts whose receipts a team can ask for. The node itself remembers about as many.
 const MAX_POSTS: usize = 4096;
@@ -22,6 +26,8 @@ const FIRST_SWEEP: usize = 64;
 pub(crate) struct Objects {
     filters: Mutex<Filters>,
     posts: Mutex<Posts>,
+    /// Named places in histories.
+    pub(crate) cursors: Cursors,
 }
 
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! What admits a client: its team, and the token that it showed.
+//! What admits a client: its team, and the token or certificate that it showed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use tokio::time::sleep;
 
 use crate::team::Team;
 use crate::team::account::TeamAccount;
+use crate::team::credential::Shown;
 use crate::team::refusal::Refusal;
-use crate::team::token_hash::TokenHash;
 
-/// Maximum time until the end of a token is noticed. The clock of the machine may be set, so this does not wait longer.
+/// Maximum time until the end of a token or certificate is noticed. The clock of the machine may be set, so this does not wait longer.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Tells the time, in seconds since 1970.
@@ -24,7 +24,7 @@ pub(crate) struct Pass {
     /// The team of the client.
     pub(crate) account: Arc<TeamAccount>,
     /// `None` for a client of IPC, and on a node without teams.
-    token: Option<TokenHash>,
+    shown: Option<Shown>,
     /// Told of every change of the teams.
     changed: watch::Receiver<()>,
     now: UnixClock,
@@ -33,21 +33,21 @@ pub(crate) struct Pass {
 impl Pass {
     pub(crate) fn new(
         account: Arc<TeamAccount>,
-        token: Option<TokenHash>,
+        shown: Option<Shown>,
         changed: watch::Receiver<()>,
         now: UnixClock,
     ) -> Self {
-        Self { account, token, changed, now }
+        Self { account, shown, changed, now }
     }
 
-    /// The beginning of the hash of the token, if there is one.
-    pub(crate) fn token_id(&self) -> Option<String> {
-        self.token.as_ref().map(TokenHash::id)
+    /// What the client has shown.
+    pub(crate) fn shown(&self) -> Option<&Shown> {
+        self.shown.as_ref()
     }
 
     /// The settings of the team, if the pass is valid now.
     pub(crate) fn check(&self) -> Result<Arc<Team>, Refusal> {
-        let admission = self.account.admits(self.token.as_ref(), (self.now)());
+        let admission = self.account.admits(self.shown.as_ref(), (self.now)());
         admission.map(|admission| admission.team).ok_or(Refusal::Token)
     }
 
@@ -56,7 +56,7 @@ impl Pass {
         let mut changed = self.changed.clone();
         loop {
             changed.borrow_and_update();
-            let admission = self.account.admits(self.token.as_ref(), (self.now)());
+            let admission = self.account.admits(self.shown.as_ref(), (self.now)());
             let Some(admission) = admission else { return Refusal::Token };
             if let Err(refusal) = check(&admission.team) {
                 return refusal;
@@ -86,6 +86,6 @@ impl Pass {
 
 impl fmt::Debug for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pass").field("token", &self.token).finish_non_exhaustive()
+        f.debug_struct("Pass").field("shown", &self.shown).finish_non_exhaustive()
     }
 }

@@ -5,9 +5,9 @@ use whisper_envelope::PartialTopic;
 /// Why a call is refused although its method is served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// The token was revoked, or its time is over, or its team is gone.
+    /// The token or certificate was revoked, or its time is over, or its team is gone.
     #[error(
-        "the token is no longer valid: it was revoked or has expired; ask the operator of the node for another one"
+        "the token or certificate is no longer valid: it was revoked or has expired; ask the operator of the node for another one"
     )]
     Token,
     /// The method is not among those of the team.

@@ -91,7 +91,7 @@ impl Http {
     async fn answer(&self, request: Request<Incoming>, guard: &ConnectionGuard) -> HttpResponse {
         let (step_time, limit) =
             (self.dispatcher.limits.step_time, self.dispatcher.request_limit());
-        let Some(pass) = self.door.enter(request.headers()) else {
+        let Some(pass) = self.door.enter(request.headers(), guard.certificate) else {
             return self.refuse(RefuseReason::Token);
         };
         if let Err(over) = guard.join(&pass.account) {

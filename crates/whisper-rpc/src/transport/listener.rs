@@ -19,6 +19,7 @@ use crate::call::memory::{ClientMemory, MemoryBudget};
 use crate::call::stats::Counters;
 use crate::lock::lock;
 use crate::team::account::TeamAccount;
+use crate::team::credential::CertificateHash;
 use crate::team::meter::InUseGuard;
 use crate::team::quotas::OverQuota;
 use crate::transport::connection::ClientEnd;
@@ -78,6 +79,8 @@ pub(crate) struct ConnectionGuard {
     pub(crate) stop: CancellationToken,
     /// The address of the client; `None` over IPC.
     pub(crate) peer: Option<IpAddr>,
+    /// The certificate whose private key the client has, by its TLS handshake.
+    pub(crate) certificate: Option<CertificateHash>,
     /// What the client occupies.
     pub(crate) memory: Arc<ClientMemory>,
     immediate: CancellationToken,
@@ -296,6 +299,7 @@ async fn accept<L, F>(
         let guard = ConnectionGuard {
             stop: stop.graceful.clone(),
             peer,
+            certificate: None,
             memory: limit.memory.client(evicted.clone()),
             immediate: stop.immediate.clone(),
             evicted,

@@ -1,5 +1,6 @@
 //! The bearer token of clients of HTTP and WebSocket.
 
+use crate::team::credential::TokenHash;
 use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -10,8 +11,6 @@ use http::{HeaderMap, HeaderValue};
 use p2p_world::rng;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
-
-use crate::team::token_hash::TokenHash;
 
 /// Number of random bytes in a generated token.
 const RANDOM_BYTES: usize = 32;

@@ -22,6 +22,7 @@ use crate::config::{HttpSettings, RpcAccess, RpcConfig, RpcLimits, WsSettings};
 use crate::lock::lock;
 use crate::namespace::Namespace;
 use crate::team::accounts::Accounts;
+use crate::team::credential::CertificateHash;
 use crate::team::door::Door;
 use crate::transport::client_stream::ClientStream;
 use crate::transport::cors::cors;
@@ -216,12 +217,19 @@ impl Transports {
     {
         let (listener, addr) = bind(transport, address)?;
         self.warn_if_exposed(transport, addr);
+        if self.config.tls.is_none() && self.door.accounts.has_certificates() {
+            tracing::warn!(
+                "a team has client certificates, which count with TLS only: set --rpc.tls-cert and --rpc.tls-key"
+            );
+        }
         let (limits, tls) = (self.config.limits, self.config.tls.clone());
-        let serve = Arc::new(serve);
-        Ok(self.listen(listener, addr, move |stream, guard| {
+        let (serve, accounts) = (Arc::new(serve), Arc::clone(&self.door.accounts));
+        Ok(self.listen(listener, addr, move |stream, mut guard| {
             let (tls, serve) = (tls.clone(), Arc::clone(&serve));
+            let ask = accounts.has_certificates();
             async move {
-                if let Some(stream) = secure(stream, &guard, tls.as_ref(), &limits).await {
+                if let Some(stream) = secure(stream, &guard, tls.as_ref(), ask, &limits).await {
+                    guard.certificate = certificate(&stream);
                     serve(stream, guard).await;
                 }
             }
@@ -336,11 +344,20 @@ fn bind(transport: Transport, address: SocketAddr) -> Result<(TcpListener, Socke
     bind().map_err(|error| RpcError::bind(transport, address, error))
 }
 
-/// Prepares a connection for HTTP: without delay, and after the TLS handshake if configured.
+/// The certificate whose private key the client has, if it has shown one.
+fn certificate(stream: &Stream) -> Option<CertificateHash> {
+    let Either::Right(stream) = stream else { return None };
+    let chain = stream.get_ref().1.peer_certificates()?;
+    Some(CertificateHash::of_der(chain.first()?))
+}
+
+/// Prepares a connection for HTTP: without delay, and after the TLS handshake if configured. `ask`: whether the client is asked
+/// for a certificate, which it need not have.
 async fn secure(
     stream: TcpStream,
     guard: &ConnectionGuard,
     tls: Option<&Tls>,
+    ask: bool,
     limits: &RpcLimits,
 ) -> Option<Stream> {
     // Each answer is written as a whole, so waiting for more data would only delay it.
@@ -350,6 +367,6 @@ async fn secure(
     let stream = ClientStream::new(stream, guard.clone(), Some(limits.first_byte_time));
     match tls {
         None => Some(Either::Left(stream)),
-        Some(tls) => tls.accept(stream, limits).await.map(Either::Right),
+        Some(tls) => tls.accept(stream, ask, limits).await.map(Either::Right),
     }
 }

@@ -60,7 +60,7 @@ impl Ws {
         mut request: Request<Incoming>,
         guard: &ConnectionGuard,
     ) -> HttpResponse {
-        let (response, pass) = match self.check(&request) {
+        let (response, pass) = match self.check(&request, guard) {
             Ok(accepted) => accepted,
             Err(RefuseReason::Origin) => {
                 let origin = request.headers().get(ORIGIN);
@@ -82,12 +82,16 @@ impl Ws {
         response
     }
 
-    fn check(&self, request: &Request<Incoming>) -> Result<(HttpResponse, Pass), RefuseReason> {
+    fn check(
+        &self,
+        request: &Request<Incoming>,
+        guard: &ConnectionGuard,
+    ) -> Result<(HttpResponse, Pass), RefuseReason> {
         if !self.origins.allow(request) {
             return Err(RefuseReason::Origin);
         }
         let headers = request.headers();
-        let pass = self.door.enter_ws(headers).ok_or(RefuseReason::Token)?;
+        let pass = self.door.enter_ws(headers, guard.certificate).ok_or(RefuseReason::Token)?;
         let answer = create_response_with_body(request, Full::default);
         let mut answer = answer.map_err(|_| RefuseReason::Handshake)?;
         if let Some(accepted) = token::accepted_sub_protocol(headers) {

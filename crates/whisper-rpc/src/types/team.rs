@@ -100,6 +100,8 @@ pub struct TeamJson {
     pub name: String,
     /// Its tokens. The tokens themselves are not known to the node.
     pub tokens: Vec<TeamTokenJson>,
+    /// Its client certificates.
+    pub certificates: Vec<TeamCertificateJson>,
     /// The methods and namespaces that it may call. Empty: all.
     pub methods: Vec<String>,
     /// The topics that it may use, or the beginnings of topics. Empty: all.
@@ -124,6 +126,18 @@ pub struct TeamJson {
 pub struct TeamTokenJson {
     /// The beginning of its hash, by which `admin_removeTeamToken` finds it.
     pub id: String,
+    /// When it ends, in seconds since 1970; `null` if it does not end.
+    pub expires: Option<u64>,
+}
+
+/// A client certificate of a team, as `admin_teams` lists it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(JsonSchema), schemars(rename = "TeamCertificate"))]
+pub struct TeamCertificateJson {
+    /// The beginning of its fingerprint, by which `admin_removeTeamCertificate` finds it.
+    pub id: String,
+    /// The SHA-256 hash of the certificate in DER form.
+    pub fingerprint: String,
     /// When it ends, in seconds since 1970; `null` if it does not end.
     pub expires: Option<u64>,
 }

@@ -1,24 +1,16 @@
 //! Access control: the token, TLS, and the export of keys.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
 use crate::support::eventually::PATIENCE;
 use crate::support::http::Request;
 use crate::support::node::{Node, config, request};
+use crate::support::tls::{connect, handshake, tls, tls_file};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-use tokio_tungstenite::tungstenite::{Error, Message, client::IntoClientRequest};
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use whisper_rpc::TlsContent::{Certificate, PrivateKey};
 use whisper_rpc::{RpcAccess, RpcConfig, Tls, TlsError, Token};
 
@@ -26,27 +18,6 @@ const TOKEN: &str = "correct-horse-battery-staple";
 
 fn guarded() -> RpcConfig {
     RpcConfig { access: RpcAccess::Token(Token::new(TOKEN).unwrap()), ..config() }
-}
-
-fn tls_file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name)
-}
-
-fn tls() -> Tls {
-    Tls::load(&tls_file("cert.pem"), &tls_file("key.pem")).unwrap()
-}
-
-/// Does a WebSocket handshake with these headers.
-async fn handshake<S>(stream: S, headers: &[(&str, &str)]) -> Result<WebSocketStream<S>, Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut request = "ws://localhost/".into_client_request().unwrap();
-    for (name, value) in headers {
-        let name: http::HeaderName = name.parse().unwrap();
-        request.headers_mut().insert(name, value.parse().unwrap());
-    }
-    client_async(request, stream).await.map(|(socket, _)| socket)
 }
 
 async fn ws(node: &Node, headers: &[(&str, &str)]) -> Result<WebSocketStream<TcpStream>, Error> {
@@ -151,20 +122,6 @@ async fn keys_are_not_exported_if_export_is_off() {
     assert!(node.result("shh_getPublicKey", json!([pair])).await.is_string());
 }
 
-/// A TLS connection to a node with the certificate of the tests.
-async fn secured(addr: std::net::SocketAddr) -> TlsStream<TcpStream> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(tls_file("cert.pem")).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let stream = TcpStream::connect(addr).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap()
-}
-
 #[tokio::test]
 async fn http_and_websocket_are_served_over_tls() {
     let mut config = RpcConfig { tls: Some(tls()), ..config() };
@@ -173,12 +130,12 @@ async fn http_and_websocket_are_served_over_tls() {
     let body = request("shh_version", json!([]));
     let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     let post = format!("{head}connection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    let mut stream = secured(node.http()).await;
+    let mut stream = connect(node.http(), None).await;
     stream.write_all(post.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.contains("\"6.0\""), "{answer}");
-    version(&mut handshake(secured(node.ws()).await, &[]).await.unwrap()).await;
+    version(&mut handshake(connect(node.ws(), None).await, &[]).await.unwrap()).await;
 
     // A client without TLS, or with an incomplete handshake, is disconnected.
     for begin in [post.as_bytes(), b"\x16\x03\x01"] {

@@ -142,6 +142,38 @@ async fn a_subscription_goes_on_after_a_restart_of_the_client() {
     node.stop().await;
 }
 
+/// The node remembers where an application is: what it has not acknowledged comes again, and nothing else.
+#[tokio::test]
+async fn a_named_subscription_goes_on_where_it_was_acknowledged() {
+    let node = start().await;
+    let client = connect(&node).await;
+    let key = client.generate_sym_key_from_password("swordfish").await.unwrap();
+    let named = HistoryCriteria { name: "reader".to_owned(), ..criteria(&key, "") };
+    post(&client, &key, "one").await;
+    let mut parts = client.history(&named).await.unwrap();
+    let first = next(&mut parts).await;
+    assert_eq!(payloads(&first), ["one"]);
+    assert!(client.cursors().await.unwrap().is_empty(), "nothing is acknowledged");
+    assert!(client.ack_history("reader", &first.cursor).await.unwrap());
+    post(&client, &key, "two").await;
+    assert_eq!(payloads(&next(&mut parts).await), ["two"]);
+    drop((parts, client));
+
+    let client = connect(&node).await;
+    assert_eq!(client.cursors().await.unwrap(), ["reader"]);
+    let mut parts = client.history(&named).await.unwrap();
+    let second = next(&mut parts).await;
+    assert_eq!(payloads(&second), ["two"], "it was not acknowledged");
+    client.ack_history("reader", &second.cursor).await.unwrap();
+    let rest = client.query(&named).await.unwrap();
+    assert!(rest.messages.is_empty() && rest.caught_up);
+    client.ack_history("reader", "").await.unwrap();
+    assert!(client.cursors().await.unwrap().is_empty());
+    assert_eq!(client.query(&named).await.unwrap().messages.len(), 2);
+    drop((parts, client));
+    node.stop().await;
+}
+
 #[tokio::test]
 async fn wrong_questions_are_refused() {
     let node = start().await;
@@ -155,6 +187,8 @@ async fn wrong_questions_are_refused() {
     for (criteria, text) in [
         (json!({ "cursor": "0x00" }), "not a cursor of this version"),
         (json!({ "cursor": cursor }), "the cursor was given out for another filter"),
+        (json!({ "cursor": cursor, "name": "x" }), "give either a cursor or a name"),
+        (json!({ "name": "x".repeat(65) }), "a name of a cursor has 1 to 64 bytes"),
         (json!({ "limit": 1001 }), "the limit is 1001; at most 1000"),
         (json!({ "symKeyID": "x" }), "non-existent key ID"),
         (json!({ "privateKeyID": "x" }), "invalid id: there is no key pair with the id \"x\""),

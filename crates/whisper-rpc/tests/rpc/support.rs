@@ -9,4 +9,5 @@ pub mod ipc;
 pub mod json;
 pub mod node;
 pub mod teams;
+pub mod tls;
 pub mod ws;

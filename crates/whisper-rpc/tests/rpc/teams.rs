@@ -2,6 +2,7 @@
 
 mod admin;
 mod audit;
+mod certificates;
 mod changes;
 mod objects;
 mod quotas;

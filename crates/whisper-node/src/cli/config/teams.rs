@@ -14,8 +14,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use whisper_rpc::{
-    MethodName, Quota, Quotas, Scopes, Team, TeamKeeper, TeamName, TeamToken, Teams, TeamsSettings,
-    TokenHash,
+    Credential, MethodName, Quota, Quotas, Scopes, Team, TeamKeeper, TeamName, Teams, TeamsSettings,
 };
 
 use super::check::nearest;
@@ -28,10 +27,11 @@ pub(crate) use edit::keep as keep_team;
 const FILE_KEYS: &[&str] = &["ipc", "team"];
 
 /// The keys of a team.
-const TEAM_KEYS: &[&str] = &["tokens", "methods", "topics", "post", "history", "admin", "quota"];
+const TEAM_KEYS: &[&str] =
+    &["tokens", "certificates", "methods", "topics", "post", "history", "admin", "quota"];
 
-/// The keys of a token that is a table.
-const TOKEN_KEYS: &[&str] = &["hash", "expires"];
+/// The keys of a token or certificate that is a table.
+const CREDENTIAL_KEYS: &[&str] = &["hash", "expires"];
 
 /// Reads the file.
 ///
@@ -47,7 +47,9 @@ pub(crate) fn read_teams(path: &Path) -> Result<Teams, Failure> {
 /// Reads the file, and keeps in it what administrators change over JSON-RPC.
 pub(crate) fn teams_settings(path: &Path) -> Result<TeamsSettings, Failure> {
     let (teams, file) = (read_teams(path)?, path.to_owned());
-    let keep = move |name: &TeamName, team: Option<&Team>| keep_team(&file, name, team);
+    let keep = move |name: &TeamName, old: Option<&Team>, new: Option<&Team>| {
+        keep_team(&file, name, old, new)
+    };
     Ok(TeamsSettings { teams, keeper: Some(TeamKeeper::new(keep)) })
 }
 
@@ -142,10 +144,12 @@ impl Reader<'_> {
             let key = format!("{key}.{}", name.get_ref());
             match &**name.get_ref() {
                 "tokens" => {
-                    for token in self.items(&key, value) {
-                        let token = self.token(&key, token, others, &team.tokens);
-                        team.tokens.extend(token);
-                    }
+                    let of = |team: &Team| team.tokens.clone();
+                    team.tokens = self.credentials((&key, "token"), value, others, of);
+                }
+                "certificates" => {
+                    let of = |team: &Team| team.certificates.clone();
+                    team.certificates = self.credentials((&key, "certificate"), value, others, of);
                 }
                 "methods" => {
                     let names = self.items(&key, value).iter();
@@ -196,40 +200,57 @@ impl Reader<'_> {
         limit
     }
 
-    /// A token: its hash, or a table with the hash and when it ends.
-    fn token(
+    /// Tokens or certificates. `of`: those of another team. None may be there twice.
+    fn credentials<H>(
         &mut self,
-        key: &str,
+        (key, what): (&str, &str),
         value: &Value<'_>,
         others: &[Team],
-        own: &[TeamToken],
-    ) -> Option<TeamToken> {
+        of: impl Fn(&Team) -> Vec<Credential<H>>,
+    ) -> Vec<Credential<H>>
+    where
+        H: FromStr<Err: Display> + Display + Copy + PartialEq,
+    {
+        let mut found: Vec<Credential<H>> = Vec::new();
+        for value in self.items(key, value) {
+            let Some(new) = self.credential((key, what), value) else { continue };
+            let has = |all: &[Credential<H>]| all.iter().any(|other| other.hash == new.hash);
+            let id: String = new.hash.to_string().chars().take(8).collect();
+            if let Some(other) = others.iter().find(|team| has(&of(team))) {
+                let text =
+                    format!("{key}: the {what} {id}… is one of the team {} already", other.name);
+                self.problem(value.span(), text);
+            } else if has(&found) {
+                self.problem(value.span(), format!("{key}: the {what} {id}… is there twice"));
+            }
+            found.push(new);
+        }
+        found
+    }
+
+    /// A token or a certificate: its hash, or a table with the hash and when it ends.
+    fn credential<H: FromStr<Err: Display>>(
+        &mut self,
+        (key, what): (&str, &str),
+        value: &Value<'_>,
+    ) -> Option<Credential<H>> {
         let (mut hash, mut expires) = (None, None);
         match value.get_ref() {
             DeValue::Table(table) => {
                 for (name, value) in table {
                     match &**name.get_ref() {
-                        "hash" => hash = self.parsed::<TokenHash>(key, value),
+                        "hash" => hash = self.parsed(key, value),
                         "expires" => expires = self.moment(key, value),
-                        other => self.unknown(name.span(), other, TOKEN_KEYS),
+                        other => self.unknown(name.span(), other, CREDENTIAL_KEYS),
                     }
                 }
                 if !table.contains_key("hash") {
-                    self.problem(value.span(), format!("{key}: a token needs its hash"));
+                    self.problem(value.span(), format!("{key}: a {what} needs its hash"));
                 }
             }
             _ => hash = self.parsed(key, value),
         }
-        let hash = hash?;
-        let has = |tokens: &[TeamToken]| tokens.iter().any(|token| token.hash == hash);
-        let id = hash.id();
-        if let Some(other) = others.iter().find(|team| has(&team.tokens)) {
-            let what = format!("{key}: the token {id}… is one of the team {} already", other.name);
-            self.problem(value.span(), what);
-        } else if has(own) {
-            self.problem(value.span(), format!("{key}: the token {id}… is there twice"));
-        }
-        Some(TeamToken { hash, expires })
+        Some(Credential { hash: hash?, expires })
     }
 
     fn method(&mut self, key: &str, value: &Value<'_>) -> Option<MethodName> {
@@ -301,6 +322,8 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
+    use whisper_rpc::{TeamCertificate, TeamToken};
+
     use super::*;
 
     fn hash(digit: char) -> String {
@@ -316,10 +339,11 @@ mod tests {
     fn a_file_says_everything_about_a_team() {
         let text = format!(
             "ipc = \"alarms\"\n[team.weather]\ntokens = [\"{}\", {{ hash = \"{}\", expires = 1970-01-02 }}]\n\
-             methods = [\"net\", \"shh_post\"]\ntopics = [\"0x6e65\"]\npost = false\nhistory = false\nadmin = true\n\
+             certificates = [\"{}\"]\nmethods = [\"net\", \"shh_post\"]\ntopics = [\"0x6e65\"]\npost = false\nhistory = false\nadmin = true\n\
              [team.weather.quota]\ncalls = 10\nbytes = 1_000_000\nmailboxbytes = 7\n[team.alarms]\n",
             hash('1'),
-            hash('2')
+            hash('2'),
+            ["33"; 32].join(":"),
         );
         let teams = parse(Path::new("teams.toml"), &text).unwrap();
         assert_eq!(teams.ipc, Some("alarms".parse().unwrap()));
@@ -329,6 +353,7 @@ mod tests {
         let expected = Team {
             name: "weather".parse().unwrap(),
             tokens: vec![token('1', None), token('2', Some(86_400))],
+            certificates: vec![TeamCertificate { hash: hash('3').parse().unwrap(), expires: None }],
             scopes: Scopes {
                 methods: ["net", "shh_post"].map(|name| name.parse().unwrap()).into(),
                 topics: vec!["0x6e65".parse().unwrap()],
@@ -349,7 +374,8 @@ mod tests {
         let text = format!(
             "ipc = \"basic\"\nteams = 1\n[team.weather]\ntoken = 1\ntokens = [\"x\", {{ expires = 10:00:00 }}, 7]\n\
              methods = [\"shh_psot\"]\ntopics = \"0x00\"\npost = 1\nquota = {{ calls = 0, call = 1 }}\n[team.One]\n[team.alarms]\n\
-             tokens = [\"{0}\", \"{0}\"]\n[team.basics]\ntokens = [\"{0}\"]\n",
+             tokens = [\"{0}\", \"{0}\"]\ncertificates = [\"{0}\", \"x\"]\n[team.basics]\ntokens = [\"{0}\"]\n\
+             certificates = [{{ hash = \"{0}\" }}]\n",
             hash('1')
         );
         assert_eq!(
@@ -372,7 +398,10 @@ mod tests {
                 "teams.toml:10: team.One: a name of a team has 1 to 32 lower-case letters, digits and hyphens, and \
                  begins with a letter",
                 "teams.toml:12: team.alarms.tokens: the token 11111111… is there twice",
-                "teams.toml:14: team.basics.tokens: the token 11111111… is one of the team alarms already",
+                "teams.toml:13: team.alarms.certificates: \"x\" cannot be used: not the SHA-256 fingerprint of a \
+                 certificate: 64 hexadecimal digits are wanted, as openssl x509 -noout -fingerprint -sha256 prints",
+                "teams.toml:15: team.basics.tokens: the token 11111111… is one of the team alarms already",
+                "teams.toml:16: team.basics.certificates: the certificate 11111111… is one of the team alarms already",
             ]
         );
         assert_eq!(errors("a = 1\na = 2\n"), ["teams.toml:2: not TOML: duplicate key"]);

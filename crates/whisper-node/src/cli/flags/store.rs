@@ -4,8 +4,10 @@ use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use whisper_node::StoreConfig;
-use whisper_node::whisper_store::StoreSecret;
+use p2p_identity::SecretKey;
+use p2p_world::SystemWorld;
+use whisper_node::whisper_store::{EncryptedStore, StoreSecret};
+use whisper_node::{NodeError, StoreConfig};
 use zeroize::Zeroizing;
 
 use super::secret::first_line;
@@ -15,8 +17,11 @@ use crate::cli::failure::Failure;
 /// The file of the store in the data directory.
 pub(crate) const STORE_FILE: &str = "state";
 
+/// The file of the node key in the data directory.
+pub(crate) const KEY_FILE: &str = "nodekey";
+
 /// The variable with the passphrase.
-const VARIABLE: &str = "WHISPER_STORE_PASSPHRASE";
+pub(crate) const STORE_PASSPHRASE: &str = "WHISPER_STORE_PASSPHRASE";
 
 /// Whether what applications have is kept.
 #[derive(Args, Clone, Debug)]
@@ -41,6 +46,16 @@ pub(crate) struct StoreFlags {
     /// Open the store with the key in this file, 64 hex digits, instead of a passphrase. It can be changed like a passphrase
     #[arg(long = "store.key-file", value_name = "FILE", requires = "store")]
     store_key_file: Option<PathBuf>,
+
+    /// Keep the node key in the store. The first time, the key in the file "nodekey" of the data directory is put into it if there is
+    /// one, and a new one otherwise; then the file can be deleted
+    #[arg(long = "store.nodekey", conflicts_with_all = ["nodekey", "nodekeyhex"])]
+    store_nodekey: bool,
+
+    /// Keep all memory of the program out of swap, so that no secret gets onto the disk. It needs an unlimited "max locked memory"
+    /// (LimitMEMLOCK=infinity in a unit of systemd). Only on Linux
+    #[arg(long = "store.mlock")]
+    store_mlock: bool,
 }
 
 impl StoreFlags {
@@ -56,6 +71,42 @@ impl StoreFlags {
                 .map_err(|_| Failure::StorePassphraseMissing)?,
         };
         Ok(Some(StoreConfig { path, secret }))
+    }
+
+    /// The node key in the store, if it is to be there.
+    pub(crate) fn node_key(
+        &self,
+        datadir: &Path,
+        store: Option<&StoreConfig>,
+    ) -> Result<Option<SecretKey>, Failure> {
+        if !self.store_nodekey {
+            return Ok(None);
+        }
+        let StoreConfig { path, secret } = store.ok_or(Failure::NodeKeyWithoutStore)?;
+        let file = datadir.join(KEY_FILE);
+        let in_file = file.exists().then(|| SecretKey::load(&file)).transpose()?;
+        let first = in_file.clone().unwrap_or_else(|| SecretKey::random(&mut rand::rng()));
+        let key = EncryptedStore::node_key(SystemWorld::shared(), path, secret, first);
+        let key = key.map_err(|error| NodeError::Store(error.into()))?;
+        match in_file {
+            Some(other) if other != key => {
+                let (of_store, other) = (key.id().to_string(), other.id().to_string());
+                return Err(Failure::TwoNodeKeys { path: file, of_store, other });
+            }
+            Some(_) => {
+                tracing::warn!(
+                    "the node key is in the store now: delete the file {}",
+                    file.display()
+                );
+            }
+            None => {}
+        }
+        Ok(Some(key))
+    }
+
+    /// Whether all memory is to be kept out of swap.
+    pub(crate) fn locks_memory(&self) -> bool {
+        self.store_mlock
     }
 
     /// Whether there is to be a store.
@@ -80,7 +131,7 @@ impl StoreFlags {
 
 /// The passphrase in the environment, or the one that the user types; twice if it is a `new` one.
 fn passphrase(new: bool) -> Result<Zeroizing<String>, Failure> {
-    if let Ok(text) = std::env::var(VARIABLE) {
+    if let Ok(text) = std::env::var(STORE_PASSPHRASE) {
         return Ok(Zeroizing::new(text));
     }
     if !io::stdin().is_terminal() {

@@ -180,7 +180,7 @@ impl Cost {
 }
 
 /// A new password. One that is typed is typed twice.
-fn new_password_of(given: Option<Secret>) -> Result<Zeroizing<String>, Failure> {
+pub(super) fn new_password_of(given: Option<Secret>) -> Result<Zeroizing<String>, Failure> {
     let is_typed = matches!(given, None | Some(Secret::Ask));
     let password = given.unwrap_or(Secret::Ask).read("--password", "New password")?;
     if is_typed && password != Secret::Ask.read("--password", "The same again")? {

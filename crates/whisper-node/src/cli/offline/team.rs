@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
-use whisper_rpc::{Team, TeamName, TeamToken, Token};
+use p2p_identity::causes;
+use whisper_rpc::{CertificateHash, Team, TeamCertificate, TeamName, TeamToken, Token};
 
 use crate::cli::config::{keep_team, read_teams};
 use crate::cli::console;
@@ -33,6 +34,19 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N")]
         days: Option<u32>,
     },
+    /// Add the certificate of a client to a team, and print its fingerprint. Connections over TLS that show it need no token
+    Certificate {
+        /// The name of the team
+        name: TeamName,
+        /// The certificate in PEM form. The private key stays with the client
+        certificate: PathBuf,
+        /// The file of the teams
+        #[arg(long, value_name = "FILE")]
+        teams: PathBuf,
+        /// Days after which the node does not take the certificate any more [default: never]
+        #[arg(long, value_name = "N")]
+        days: Option<u32>,
+    },
 }
 
 impl Command {
@@ -41,20 +55,40 @@ impl Command {
         match self {
             Self::Add { name, teams } => {
                 make(&teams)?;
-                match find(&teams, &name)? {
-                    Some(_) => Err(Failure::Team(format!("there is a team {name} already"))),
-                    None => add_token(&teams, Team::new(name), None),
-                }
+                add_token(&teams, None, Team::new(name), None)
             }
             Self::Token { name, teams, days } => {
-                let team = find(&teams, &name)?;
-                let team = team.ok_or_else(|| Failure::Team(format!("there is no team {name}")))?;
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let expires = days.map(|days| now.as_secs() + 86_400 * u64::from(days));
-                add_token(&teams, team, expires)
+                let team = existing(&teams, &name)?;
+                add_token(&teams, Some(&team), team.clone(), end(days))
+            }
+            Self::Certificate { name, certificate, teams, days } => {
+                let hash = fingerprint(&certificate)?;
+                let old = existing(&teams, &name)?;
+                let mut team = old.clone();
+                team.certificates.retain(|other| other.hash != hash);
+                team.certificates.push(TeamCertificate { hash, expires: end(days) });
+                keep_team(&teams, &name, Some(&old), Some(&team)).map_err(Failure::Team)?;
+                console::print(&hash.to_string())
             }
         }
     }
+}
+
+/// The team of this name, which must be there.
+fn existing(path: &Path, name: &TeamName) -> Result<Team, Failure> {
+    let found = read_teams(path)?.teams.into_iter().find(|team| team.name == *name);
+    found.ok_or_else(|| Failure::Team(format!("there is no team {name}")))
+}
+
+/// When something ends that lasts for days, in seconds since 1970.
+fn end(days: Option<u32>) -> Option<u64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    days.map(|days| now.as_secs() + 86_400 * u64::from(days))
+}
+
+/// The fingerprint of the first certificate in a file.
+fn fingerprint(path: &Path) -> Result<CertificateHash, Failure> {
+    CertificateHash::of_pem_file(path).map_err(|error| Failure::Team(causes(&error).to_string()))
 }
 
 /// Makes an empty file, for this user only, if there is none.
@@ -71,14 +105,15 @@ fn make(path: &Path) -> Result<(), Failure> {
     }
 }
 
-fn find(path: &Path, name: &TeamName) -> Result<Option<Team>, Failure> {
-    Ok(read_teams(path)?.teams.into_iter().find(|team| team.name == *name))
-}
-
-/// Writes the team with a new token, and prints the token.
-fn add_token(path: &Path, mut team: Team, expires: Option<u64>) -> Result<(), Failure> {
+/// Writes the team with a new token, and prints the token. `old`: what there is of it.
+fn add_token(
+    path: &Path,
+    old: Option<&Team>,
+    mut team: Team,
+    expires: Option<u64>,
+) -> Result<(), Failure> {
     let token = Token::random();
     team.tokens.push(TeamToken { hash: token.hash(), expires });
-    keep_team(path, &team.name, Some(&team)).map_err(Failure::Team)?;
+    keep_team(path, &team.name, old, Some(&team)).map_err(Failure::Team)?;
     console::print(token.reveal())
 }

@@ -18,7 +18,7 @@ use whisper_rpc::RpcConfig;
 use crate::cli::config::read_teams;
 use crate::cli::failure::Failure;
 use crate::cli::flags::{
-    Flags, List, NetworkFlags, OnOff, PeerAccessFlags, RateFlags, WhisperFlags,
+    Flags, KEY_FILE, List, NetworkFlags, OnOff, PeerAccessFlags, RateFlags, WhisperFlags,
 };
 
 /// The configuration of the node. Reads the node key in the data directory, and makes it if needed.
@@ -27,7 +27,10 @@ pub(super) fn node_config(flags: Flags, datadir: PathBuf) -> Result<NodeConfig, 
     let whisper = whisper_config(&flags.whisper)?;
     let whisper = without_lazy(whisper, plain);
     let store = flags.store.config(&datadir)?;
-    let key = flags.network.key.read_or_create(|| Ok(datadir.join("nodekey")))?;
+    let key = match flags.store.node_key(&datadir, store.as_ref())? {
+        Some(key) => key,
+        None => flags.network.key.read_or_create(|| Ok(datadir.join(KEY_FILE)))?,
+    };
     Ok(NodeConfig {
         server: server_config(key, flags.network, datadir.join("nodes"))?,
         whisper,

@@ -32,12 +32,12 @@ macro_rules! variants {
 variants!(
     CALL_ERRORS, name_of_call_error, CallError:
     NoSuchMethod, NotServedHere, NotAList, TooManyArguments, MissingArgument, Argument, NotPermitted, OverQuota, TeamName,
-    MethodName, TeamChange,     NotificationsUnsupported,
+    MethodName, CertificateHash, TeamChange,     NotificationsUnsupported,
     NoSuchSubscription, SubscriptionInBatch, AlreadyServed, NotServed, Port, Host, Namespace, Transport, NoReload, Reload, Enode, TargetPeer,
     NodeId, NoSuchPeer, NetRestrict, KeyExport, KeyChoice, NoSuchSymmetricKey, NoSuchKeyPair, KeyPairNotFound,
     SymmetricKeySize, PrivateKeySize, PrivateKeyZero, PrivateKeyTooLarge, InvalidPublicKey, InvalidSigningKey, BloomSize,
     HashSize, NoTopics, NoSuchFilter, FilterNotDeleted, Filter, AcknowledgedSubscription, NotAcknowledged, State, InvalidWork, PowTime, MessageSize, Post, UnmetRules,
-    WrongClock, Stopping, TraceOff, HistoryChoice, Cursor, History, HistoryNodes, HistoryLimit, MailServerPeer, MailServer, MailRepeats, MailUnfinished, MailRange,
+    WrongClock, Stopping, TraceOff, HistoryChoice, Cursor, CursorChoice, NamedCursor, History, HistoryNodes, HistoryLimit, MailServerPeer, MailServer, MailRepeats, MailUnfinished, MailRange,
 );
 
 variants!(

@@ -12,15 +12,17 @@ use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::call::json::{Fields, FromJson, ValueError};
 use crate::declare::api::Api;
+use crate::team::Team;
 use crate::team::account::TeamAccount;
 use crate::team::change::TeamChangeError;
+use crate::team::credential::{CertificateHash, CertificateHashError, TeamCertificate, TeamToken};
 use crate::team::name::{TeamName, TeamNameError};
 use crate::team::quotas::{Quota, Quotas};
 use crate::team::scopes::{MethodName, MethodNameError, Scopes};
-use crate::team::{Team, TeamToken};
 use crate::transport::token::Token;
 use crate::types::team::{
-    NewTeamTokenJson, QuotasJson, TeamJson, TeamSettings, TeamTokenJson, TeamUsageJson,
+    NewTeamTokenJson, QuotasJson, TeamCertificateJson, TeamJson, TeamSettings, TeamTokenJson,
+    TeamUsageJson,
 };
 
 /// The fields of the settings.
@@ -86,6 +88,49 @@ pub(super) fn declare(api: &mut Api<AdminContext>) {
     .fails(errors())
     .fails([TeamChangeError::OfIpc(example()).into()]);
     tokens(api);
+    certificates(api);
+}
+
+fn certificates(api: &mut Api<AdminContext>) {
+    api.blocking(
+        "admin_addTeamCertificate",
+        ["name", "fingerprint", "seconds"],
+        |admin, caller, (name, fingerprint, seconds): (String, String, Option<u32>)| {
+            let hash = fingerprint.parse::<CertificateHash>()?;
+            let certificate = TeamCertificate { hash, expires: end(admin, seconds) };
+            admin.editor.add_certificate(&actor(caller), &name_of(&name)?, certificate)?;
+            Ok(hash.id())
+        },
+    )
+    .about(
+        "Adds a client certificate to a team, by the SHA-256 fingerprint of its DER form, for a time or without end; returns \
+         its id.",
+    )
+    .fails(errors())
+    .fails([
+        CertificateHashError.into(),
+        TeamChangeError::NoSuchTeam(example()).into(),
+        TeamChangeError::OfOther(example()).into(),
+    ]);
+    api.blocking(
+        "admin_removeTeamCertificate",
+        ["name", "id"],
+        |admin, caller, (name, id): (String, String)| {
+            Ok(admin.editor.remove_certificate(&actor(caller), &name_of(&name)?, &id)?)
+        },
+    )
+    .about(
+        "Removes a client certificate of a team, by the id that `admin_teams` shows; returns whether there was one. \
+         Connections that showed it are closed.",
+    )
+    .fails(errors())
+    .fails([TeamChangeError::NoSuchTeam(example()).into()]);
+}
+
+/// When something ends that is given for a time.
+fn end(admin: &AdminContext, seconds: Option<u32>) -> Option<u64> {
+    let now = of_system_time(admin.world.unix_time());
+    seconds.map(|seconds| now.saturating_add(seconds.into()))
 }
 
 fn tokens(api: &mut Api<AdminContext>) {
@@ -93,9 +138,7 @@ fn tokens(api: &mut Api<AdminContext>) {
         "admin_addTeamToken",
         ["name", "seconds"],
         |admin, caller, (name, seconds): (String, Option<u32>)| {
-            let now = of_system_time(admin.world.unix_time());
-            let expires = seconds.map(|seconds| now.saturating_add(seconds.into()));
-            let token = Token::random();
+            let (token, expires) = (Token::random(), end(admin, seconds));
             let name = name_of(&name)?;
             admin.editor.add_token(&actor(caller), &name, token.hash(), expires)?;
             Ok(NewTeamTokenJson::from(&token))
@@ -239,9 +282,15 @@ impl TeamJson {
         let Scopes { methods, topics, post, history, admin } = &team.scopes;
         let token =
             |token: &TeamToken| TeamTokenJson { id: token.hash.id(), expires: token.expires };
+        let certificate = |shown: &TeamCertificate| TeamCertificateJson {
+            id: shown.hash.id(),
+            fingerprint: shown.hash.to_string(),
+            expires: shown.expires,
+        };
         Self {
             name: team.name.to_string(),
             tokens: team.tokens.iter().map(token).collect(),
+            certificates: team.certificates.iter().map(certificate).collect(),
             methods: methods.iter().map(MethodName::to_string).collect(),
             topics: topics.iter().map(ToString::to_string).collect(),
             post: *post,

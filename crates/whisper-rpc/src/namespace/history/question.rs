@@ -19,7 +19,11 @@ pub(super) fn question(
     criteria: &HistoryCriteria,
 ) -> Result<HistoryRequest, CallError> {
     let whisper = &caller.team().whisper;
-    let cursor: HistoryCursor = criteria.cursor.trim_start_matches("0x").parse()?;
+    let cursor = match (criteria.name.as_str(), criteria.cursor.as_str()) {
+        ("", cursor) => parse_cursor(cursor)?,
+        (name, "") => caller.team().objects.cursors.get(name)?,
+        _ => return Err(CallError::CursorChoice),
+    };
     let messages = messages(caller, criteria)?;
     let filter = match (filter(criteria)?, &messages) {
         (Some(_), Some(_)) if !criteria.filter.is_empty() => return Err(CallError::HistoryChoice),
@@ -52,6 +56,11 @@ pub(super) fn question(
         label: caller.team().cursor_label(),
         ..HistoryRequest::new(filter, cursor)
     })
+}
+
+/// A cursor as it was given out.
+pub(super) fn parse_cursor(text: &str) -> Result<HistoryCursor, CallError> {
+    Ok(text.trim_start_matches("0x").parse()?)
 }
 
 /// What is asked for by topics, a bloom or hashes; `None` if none is given.

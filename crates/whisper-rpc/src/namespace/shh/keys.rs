@@ -10,7 +10,7 @@ use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::types::hex::HexBytes;
-use whisper_protocol::{KeyId, Keys, StateError};
+use whisper_protocol::{KeyId, Keys};
 
 pub(super) fn declare(api: &mut Api<ShhContext>) {
     declare_pairs(api);
@@ -22,7 +22,7 @@ fn declare_pairs(api: &mut Api<ShhContext>) {
         kept(caller, Ok(keys(caller).new_key_pair()))
     })
     .about("Makes a key pair; returns its id.")
-    .fails([not_kept()]);
+    .fails([CallError::not_kept()]);
     api.task_by("shh_addPrivateKey", ["key"], |_, caller, (key,): (HexBytes,)| {
         kept(caller, secret_key(&key).map(|key| keys(caller).add_private_key(key)))
     })
@@ -31,7 +31,7 @@ fn declare_pairs(api: &mut Api<ShhContext>) {
         CallError::PrivateKeySize,
         CallError::PrivateKeyZero,
         CallError::PrivateKeyTooLarge,
-        not_kept(),
+        CallError::not_kept(),
     ]);
     api.call_by("shh_hasKeyPair", ["id"], |_, caller, (name,): (String,)| {
         Ok(id(&name).is_some_and(|id| keys(caller).has_key_pair(&id)))
@@ -60,7 +60,7 @@ fn declare_pairs(api: &mut Api<ShhContext>) {
         }
     })
     .about("Deletes a key pair. Filters that were made with it keep working.")
-    .fails([CallError::KeyPairNotFound { name: "00".repeat(32) }, not_kept()]);
+    .fails([CallError::KeyPairNotFound { name: "00".repeat(32) }, CallError::not_kept()]);
 }
 
 fn declare_symmetric(api: &mut Api<ShhContext>) {
@@ -68,12 +68,12 @@ fn declare_symmetric(api: &mut Api<ShhContext>) {
         kept(caller, Ok(keys(caller).new_symmetric()))
     })
     .about("Makes a symmetric key; returns its id.")
-    .fails([not_kept()]);
+    .fails([CallError::not_kept()]);
     api.task_by("shh_addSymKey", ["key"], |_, caller, (bytes,): (HexBytes,)| {
         kept(caller, symmetric_key(&bytes).map(|key| keys(caller).add_symmetric(key)))
     })
     .about("Stores a symmetric key of 32 bytes; returns its id.")
-    .fails([CallError::SymmetricKeySize { size: 31 }, not_kept()]);
+    .fails([CallError::SymmetricKeySize { size: 31 }, CallError::not_kept()]);
     api.task_by(
         "shh_generateSymKeyFromPassword",
         ["password"],
@@ -83,7 +83,7 @@ fn declare_symmetric(api: &mut Api<ShhContext>) {
         },
     )
     .about("Derives a symmetric key from a password and stores it; returns its id.")
-    .fails([CallError::Stopping, not_kept()]);
+    .fails([CallError::Stopping, CallError::not_kept()]);
     api.call_by("shh_hasSymKey", ["id"], |_, caller, (name,): (String,)| {
         Ok(id(&name).is_some_and(|id| keys(caller).has_symmetric(&id)))
     })
@@ -101,7 +101,7 @@ fn declare_symmetric(api: &mut Api<ShhContext>) {
         async move { forget(&caller, found, Keys::delete_symmetric).await }
     })
     .about("Deletes a symmetric key; returns whether it was stored. Filters that were made with it keep working.")
-    .fails([not_kept()]);
+    .fails([CallError::not_kept()]);
 }
 
 /// The id of a new key, when the key is kept.
@@ -141,11 +141,6 @@ async fn derive(
     };
     shh.world.run_blocking(Box::new(work)).await;
     derived.await.map_err(|_| CallError::Stopping)
-}
-
-/// An example of the error that something is not kept.
-pub(super) fn not_kept() -> CallError {
-    StateError::new("the disk is full").into()
 }
 
 /// An example of the error about the id of a key pair.

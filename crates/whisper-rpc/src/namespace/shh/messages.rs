@@ -22,6 +22,9 @@ use whisper_protocol::{
     Config, Dialect, FilterKey, FilterSpec, KeyId, Keys, Post, PostError, Recipient, Topic, Work,
 };
 
+/// Time for which a post waits at least, altogether, when its team is over the quota of work. Otherwise it is `powTime`.
+const MIN_PATIENCE: Duration = Duration::from_secs(1);
+
 pub(super) fn declare(api: &mut Api<ShhContext>) {
     api.task_by("shh_post", ["message"], post)
         .about(
@@ -79,11 +82,14 @@ fn post(
         }
         let core_time = || team.whisper.usage().core_time;
         team.meter.begin_work(&team.quotas(), core_time()).await?;
+        let patience = post.pow_time.max(MIN_PATIENCE);
+        let pause = |paused| team.whisper.pause_work(paused);
+        let slowed = team.meter.slow_work(|| team.quotas(), core_time, pause, patience);
         let post = shh.stop.run_until_cancelled(team.whisper.post(post));
         let receipt = tokio::select! {
             biased;
             posted = post => posted.ok_or(CallError::Stopping)??,
-            over = team.meter.over_work(|| team.quotas(), core_time) => return Err(over.into()),
+            over = slowed => return Err(over.into()),
         };
         team.add_post(&receipt);
         if let Some(unmet) = UnmetRules::of(&receipt) {

@@ -74,6 +74,11 @@ impl Bucket {
         self.ahead(now).saturating_sub(rate.period)
     }
 
+    /// How long to wait until a whole period's worth may be used at once.
+    pub(crate) fn until_full(&self, now: Instant) -> Duration {
+        self.ahead(now)
+    }
+
     fn ahead(&self, now: Instant) -> Duration {
         self.full_at.map_or(Duration::ZERO, |full| full.saturating_duration_since(now))
     }

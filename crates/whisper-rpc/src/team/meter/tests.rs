@@ -40,7 +40,7 @@ async fn calls_are_slowed_and_then_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_is_slowed_then_refused_and_posts_in_progress_end() {
+async fn work_is_slowed_and_then_refused() {
     let meter = TeamMeter::default();
     let quotas = limited(Quota::Work, 6);
     let seconds = Duration::from_secs;
@@ -53,11 +53,40 @@ async fn work_is_slowed_then_refused_and_posts_in_progress_end() {
     let over = |after| OverQuota { quota: Quota::Work, limit: 6, retry_after: Some(after) };
     // A second of work is given in ten.
     assert_eq!(meter.begin_work(&quotas, Duration::from_millis(108_050)).await, Err(over(19)));
-    // A minute's worth beyond the quota: posts in progress end.
-    let done = || Duration::from_millis(112_200) + start.elapsed();
-    let ended = meter.over_work(|| quotas, done).await;
-    assert_eq!((ended.quota, start.elapsed()), (Quota::Work, Duration::from_millis(750)));
-    assert_eq!(meter.usage().refused[Quota::Work as usize].1, 2);
+    assert_eq!(meter.usage().refused[Quota::Work as usize].1, 1);
+}
+
+/// Two cores that work on a post, unless it waits.
+#[tokio::test(start_paused = true)]
+async fn a_post_in_progress_waits_when_it_is_ahead_and_then_fails() {
+    let meter = TeamMeter::default();
+    let seconds = Duration::from_secs;
+    let (quotas, start) = (std::cell::Cell::new(limited(Quota::Work, 6)), Instant::now());
+    let (worked, since) = (std::cell::Cell::new(Duration::ZERO), std::cell::Cell::new(Some(start)));
+    let core_time =
+        || worked.get() + since.get().map_or(Duration::ZERO, |since| 2 * since.elapsed());
+    let pause = |paused: bool| {
+        if paused == since.get().is_some() {
+            worked.set(core_time());
+            since.set((!paused).then(Instant::now));
+        }
+    };
+    let over = meter.slow_work(|| quotas.get(), core_time, pause, seconds(30)).await;
+    // A minute's worth at once, in 3 s; then as much as the quota gives, for 30 s of waiting.
+    assert!(
+        start.elapsed() >= seconds(33) && start.elapsed() < seconds(36),
+        "{:?}",
+        start.elapsed()
+    );
+    assert!(worked.get() >= seconds(9) && worked.get() < seconds(10), "{:?}", worked.get());
+    assert_eq!((over.quota, over.limit, since.get()), (Quota::Work, 6, None));
+    assert!((60..=65).contains(&over.retry_after.unwrap()), "{over:?}");
+    assert_eq!(meter.usage().refused[Quota::Work as usize].1, 1);
+    // A quota that is taken away lets it go on.
+    quotas.set(Quotas::default());
+    let on = meter.slow_work(|| quotas.get(), core_time, pause, seconds(30));
+    assert!(tokio::time::timeout(seconds(5), on).await.is_err());
+    assert!(since.get().is_some(), "it works");
 }
 
 #[tokio::test(start_paused = true)]

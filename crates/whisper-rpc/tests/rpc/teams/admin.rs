@@ -33,7 +33,7 @@ async fn a_team_is_added_changed_and_removed() {
     let shown = listed(result(&node, "admins", "admin_teams", json!([])).await).unwrap();
     let tokens = json!([{ "id": made["id"], "expires": null }]);
     let expected = json!({
-        "name": "new", "tokens": tokens, "methods": ["net", "shh_post"], "topics": ["0x6e65"],
+        "name": "new", "tokens": tokens, "certificates": [], "methods": ["net", "shh_post"], "topics": ["0x6e65"],
         "post": false, "history": true, "admin": false, "ipc": false,
         "quotas": {
             "calls": null, "bytes": null, "filters": null, "postBytes": null, "work": null, "trials": null,
@@ -115,7 +115,7 @@ async fn a_change_that_cannot_be_kept_changes_nothing() {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let keep = {
         let kept = Arc::clone(&kept);
-        TeamKeeper::new(move |name, team| match name.as_str() {
+        TeamKeeper::new(move |name, _, team| match name.as_str() {
             "full" => Err("no space left on device".to_owned()),
             _ => {
                 kept.lock().unwrap().push((name.to_string(), team.map(|team| team.tokens.len())));
@@ -144,7 +144,7 @@ async fn a_reload_and_a_change_at_the_same_time_lose_nothing() {
     let (go_on, may_go_on) = std::sync::mpsc::channel::<()>();
     let gate = Mutex::new(Some((begun, may_go_on)));
     let kept = Arc::clone(&file);
-    let keep = TeamKeeper::new(move |name, team| {
+    let keep = TeamKeeper::new(move |name, _, team| {
         let (begun, may_go_on) = gate.lock().unwrap().take().unwrap();
         begun.send(()).unwrap();
         may_go_on.recv().unwrap();

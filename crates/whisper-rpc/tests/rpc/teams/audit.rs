@@ -10,7 +10,7 @@ use crate::support::teams::{call, message, node_with, result, team, teams, token
 
 fn by(team: &str) -> AuditActor {
     let hash = whisper_rpc::Token::new(token(team)).unwrap().hash();
-    AuditActor { team: team.to_owned(), token: Some(hash.id()) }
+    AuditActor { team: team.to_owned(), token: Some(hash.id()), certificate: None }
 }
 
 /// An administrator, and a team with few topics; what is told.

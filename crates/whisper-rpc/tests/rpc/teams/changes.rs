@@ -56,7 +56,7 @@ async fn a_revoked_token_ends_calls_and_connections() {
     let mut other = TeamSocket::connect(node.ws(), "alarms").await;
     let without = teams([Team { tokens: Vec::new(), ..team("weather") }, team("alarms")]);
     let answer = revoked_in_a_call(&node, without).await;
-    is_refused(&answer, "the token is no longer valid");
+    is_refused(&answer, "the token or certificate is no longer valid");
     assert_eq!((idle.next().await, subscribed.next().await), (None, None));
     assert_eq!(send(&node, &token("weather"), "net_version", json!([])).await.status, 401);
     assert_eq!(other.call("net_version", json!([])).await["result"], "1");
@@ -71,7 +71,7 @@ async fn a_removed_team_loses_everything() {
     let filter = result(&node, "weather", "shh_newMessageFilter", criteria).await;
     assert_eq!(node.whisper.info().filters, 1);
     let answer = revoked_in_a_call(&node, teams([team("alarms")])).await;
-    is_refused(&answer, "the token is no longer valid");
+    is_refused(&answer, "the token or certificate is no longer valid");
     assert_eq!(node.whisper.info().filters, 0);
     // A team of the same name is another one.
     node.rpc.hold_teams().await.set(teams([team("weather")]));

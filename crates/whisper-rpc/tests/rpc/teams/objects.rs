@@ -174,6 +174,18 @@ async fn a_cursor_of_another_team_is_refused() {
     let answer = call(&node, "alarms", "history_query", on.clone()).await;
     let text = answer["error"]["message"].as_str().unwrap();
     assert!(text.starts_with("the cursor was given out for another"), "{text}");
-    result(&node, "weather", "history_query", on).await;
+    result(&node, "weather", "history_query", on.clone()).await;
+    // A name of one team is none of the other, which begins at the beginning.
+    let acknowledged = json!(["reader", on[0]["cursor"]]);
+    result(&node, "weather", "history_ack", acknowledged).await;
+    let named = json!([{ "topics": [TOPIC], "name": "reader" }]);
+    assert_eq!(result(&node, "alarms", "history_cursors", json!([])).await, json!([]));
+    for (team, envelopes) in [("weather", 0), ("alarms", 1)] {
+        let part = result(&node, team, "history_query", named.clone()).await;
+        let found = part["envelopes"].as_array().map_or(0, Vec::len);
+        assert_eq!((found, &part["caughtUp"]), (envelopes, &json!(true)), "{team}: {part}");
+    }
+    result(&node, "alarms", "history_ack", json!(["reader", ""])).await;
+    assert_eq!(result(&node, "weather", "history_cursors", json!([])).await, json!(["reader"]));
     node.stop().await;
 }

@@ -3,7 +3,7 @@
 //! A model knows what each team made. Ids are taken from both teams, so about half of them are of the other team: for them
 //! the answer must be the one for an id that does not exist.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::env;
 
 use rand::rngs::StdRng;
@@ -48,6 +48,8 @@ struct Side {
     has: HashSet<(Kind, String)>,
     /// The key of each filter, subscription and post.
     key_of: HashMap<String, String>,
+    /// The names of its cursors. Both teams use the same ones.
+    cursors: BTreeSet<String>,
     /// Notifications whose subscription or post is not known yet: its answer follows.
     unnamed: Vec<(String, String)>,
 }
@@ -136,7 +138,8 @@ impl Model {
             740..800 => self.post(side).await,
             800..950 => self.follow(side).await,
             950..980 => self.unsubscribe(side).await,
-            980..999 => self.read_archives(side).await,
+            980..985 => self.name_cursor(side).await,
+            985..999 => self.read_archives(side).await,
             _ => {
                 let method = "shh_generateSymKeyFromPassword";
                 // One password would give both teams one key, and so the messages of each other.
@@ -267,6 +270,19 @@ impl Model {
         self.known_only_if_owned(is_owned, &answer, "subscription not found", &id);
     }
 
+    /// Acknowledges or forgets a place in a history. Each team has the names that it has acknowledged, and no others.
+    async fn name_cursor(&mut self, side: usize) {
+        let (name, forget) = (self.rng.random_range(0..9).to_string(), self.rng.random::<bool>());
+        let question = hex::encode(self.rng.random::<[u8; 8]>());
+        let cursor = if forget { String::new() } else { format!("ce0288{question}0707c080") };
+        let side = &mut self.sides[side];
+        let answer = side.call("history_ack", json!([name, cursor])).await;
+        assert_eq!(answer["result"], true, "{answer}");
+        _ = if forget { side.cursors.remove(&name) } else { side.cursors.insert(name) };
+        let answer = side.call("history_cursors", json!([])).await;
+        assert_eq!(answer["result"], json!(side.cursors), "{answer}");
+    }
+
     /// Asks archives with a filter or a key of the other team. With an own one it would wait for archives.
     async fn read_archives(&mut self, side: usize) {
         let (kind, field, text) = match self.rng.random::<bool>() {
@@ -290,6 +306,7 @@ async fn two_teams_never_see_objects_of_each_other() {
         client: TeamSocket::connect(node.ws(), team).await,
         has: HashSet::new(),
         key_of: HashMap::new(),
+        cursors: BTreeSet::new(),
         unnamed: Vec::new(),
     };
     let mut model = Model {

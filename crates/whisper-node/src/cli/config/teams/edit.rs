@@ -1,47 +1,77 @@
 //! Writes changes of teams into their file. Comments and everything else in it stay.
 
-use std::fs::{self, File};
+use std::fmt::Display;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, value};
-use whisper_rpc::{Quota, Quotas, Scopes, Team, TeamName, TeamToken, TokenHash};
+use whisper_rpc::{Credential, Quota, Quotas, Scopes, Team, TeamName};
 
 use super::moment::of_unix_time;
 use super::parse;
 
-/// Replaces the table of a team in the file; `None` removes it. An error is one line of text.
-pub(crate) fn keep(path: &Path, name: &TeamName, team: Option<&Team>) -> Result<(), String> {
+/// Makes a change of a team in the file: from `old` to `new`, of which `None` is that there is no such team. What else was changed in
+/// the file meanwhile stays. Other programs that change the file wait. An error is one line of text.
+pub(crate) fn keep(
+    path: &Path,
+    name: &TeamName,
+    old: Option<&Team>,
+    new: Option<&Team>,
+) -> Result<(), String> {
     let failed = |error: io::Error| format!("{}: {error}", path.display());
+    let _lock = lock(path).map_err(failed)?;
     let text = fs::read_to_string(path).map_err(failed)?;
-    parse(path, &text).map_err(|error| error.to_string())?;
-    let edited =
-        edited(&text, name, team).map_err(|error| format!("{}: {error}", path.display()))?;
+    let before = parse(path, &text).map_err(|error| error.to_string())?;
+    let is_there = before.teams.iter().any(|team| team.name == *name);
+    if is_there && old.is_none() {
+        return Err(format!("{}: there is a team {name} already", path.display()));
+    }
+    let edited = edited(&text, name, old.filter(|_| is_there), new);
+    let edited = edited.map_err(|error| format!("{}: {error}", path.display()))?;
     // What is written must be readable.
     parse(path, &edited).map_err(|error| error.to_string())?;
     replace(path, &edited).map_err(failed)
+}
+
+/// Waits until no other program changes the file. The lock is on a file beside it, since the file itself is replaced. `None` on a
+/// file system without locks.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().create(true).append(true).open(beside(path, ".lock"))?;
+    match file.lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The path with something added to its name.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(end);
+    path.with_file_name(name)
 }
 
 /// The text with the change.
 fn edited(
     text: &str,
     name: &TeamName,
-    team: Option<&Team>,
+    old: Option<&Team>,
+    new: Option<&Team>,
 ) -> Result<String, toml_edit::TomlError> {
     let mut file = text.parse::<DocumentMut>()?;
-    let before = parse(Path::new(""), text).unwrap_or_default();
-    let old = before.teams.into_iter().find(|team| team.name == *name);
-    let old = old.unwrap_or_else(|| Team::new(name.clone()));
+    let nothing = Team::new(name.clone());
     let mut all = Table::new();
     all.set_implicit(true);
     let teams = file.entry("team").or_insert(Item::Table(all));
     if let Some(teams) = teams.as_table_like_mut() {
-        match team {
+        match new {
             None => _ = teams.remove(name.as_str()),
-            Some(team) => {
+            Some(new) => {
                 let table = teams.entry(name.as_str()).or_insert(Item::Table(Table::new()));
                 if let Some(table) = table.as_table_like_mut() {
-                    fill(table, &old, team);
+                    fill(table, old.unwrap_or(&nothing), new);
                 }
             }
         }
@@ -81,7 +111,10 @@ fn fill(table: &mut dyn TableLike, old: &Team, new: &Team) {
         set("admin", switch(is.admin, default.admin));
     }
     if old.tokens != new.tokens {
-        fill_tokens(table, old, new);
+        fill_credentials(table, "tokens", &old.tokens, &new.tokens);
+    }
+    if old.certificates != new.certificates {
+        fill_credentials(table, "certificates", &old.certificates, &new.certificates);
     }
     if old.quotas != new.quotas {
         fill_quotas(table, new.quotas);
@@ -94,19 +127,25 @@ fn strings(texts: impl Iterator<Item = String>) -> Option<Item> {
     (!array.is_empty()).then(|| value(array))
 }
 
-/// Removes and adds tokens. The others stay as they are, with their comments.
-fn fill_tokens(table: &mut dyn TableLike, old: &Team, new: &Team) {
-    let added = new.tokens.iter().filter(|token| !old.tokens.contains(token)).map(token);
-    match table.get_mut("tokens").and_then(Item::as_array_mut) {
+/// Removes and adds tokens or certificates. The others stay as they are, with their comments.
+fn fill_credentials<H: FromStr + Display + PartialEq>(
+    table: &mut dyn TableLike,
+    key: &str,
+    old: &[Credential<H>],
+    new: &[Credential<H>],
+) {
+    let removed = |hash: &H| old.iter().any(|old| old.hash == *hash && !new.contains(old));
+    let added = new.iter().filter(|credential| !old.contains(credential)).map(credential);
+    match table.get_mut(key).and_then(Item::as_array_mut) {
         Some(array) => {
             array.retain(|item| {
                 let text = item.as_str().or_else(|| item.as_inline_table()?.get("hash")?.as_str());
-                let hash = text.and_then(|text| text.parse::<TokenHash>().ok());
-                new.tokens.iter().any(|token| Some(token.hash) == hash)
+                let hash = text.and_then(|text| text.parse::<H>().ok());
+                !hash.is_some_and(|hash| removed(&hash))
             });
-            added.for_each(|token| array.push(token));
+            added.for_each(|credential| array.push(credential));
         }
-        None => _ = table.insert("tokens", value(added.collect::<Array>())),
+        None => _ = table.insert(key, value(added.collect::<Array>())),
     }
 }
 
@@ -124,9 +163,9 @@ fn fill_quotas(table: &mut dyn TableLike, quotas: Quotas) {
     }
 }
 
-fn token(token: &TeamToken) -> toml_edit::Value {
-    let hash = token.hash.to_string();
-    match token.expires.and_then(of_unix_time) {
+fn credential<H: Display>(credential: &Credential<H>) -> toml_edit::Value {
+    let hash = credential.hash.to_string();
+    match credential.expires.and_then(of_unix_time) {
         None => hash.into(),
         Some(expires) => {
             let mut table = InlineTable::new();
@@ -139,9 +178,7 @@ fn token(token: &TeamToken) -> toml_edit::Value {
 
 /// Replaces the file as a whole, so that a power failure leaves the old or the new one.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let new = path.with_file_name(name);
+    let new = beside(path, ".new");
     let mut file = File::create(&new)?;
     file.set_permissions(fs::metadata(path)?.permissions())?;
     file.write_all(text.as_bytes())?;
@@ -151,6 +188,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use whisper_rpc::{TeamCertificate, TeamToken};
+
     use super::*;
 
     const FILE: &str = "# Who may use this node.\nipc = \"alarms\"\n\n[team.weather] # in the office\n\
@@ -164,21 +203,31 @@ mod tests {
     fn a_change_keeps_comments_and_what_did_not_change() {
         let mut weather = team("weather");
         weather.scopes.topics = vec!["0x6e65".parse().unwrap()];
+        let before =
+            Team { scopes: Scopes { post: false, ..weather.scopes.clone() }, ..weather.clone() };
         let hash = "11".repeat(32);
         let expires = Some(951_827_401);
         weather.tokens = vec![
             TeamToken { hash: hash.parse().unwrap(), expires: None },
             TeamToken { hash: "22".repeat(32).parse().unwrap(), expires },
         ];
-        let text = edited(FILE, &weather.name, Some(&weather)).unwrap();
+        let certificate = hash.parse().unwrap();
+        weather.certificates = vec![TeamCertificate { hash: certificate, expires: None }];
+        let text = edited(FILE, &weather.name, Some(&before), Some(&weather)).unwrap();
         let expected = FILE.replace(
             "post = false\n",
             &format!(
-                "tokens = [\"{hash}\", {{ hash = \"{}\", expires = 2000-02-29T12:30:01Z }}]\n",
+                "tokens = [\"{hash}\", {{ hash = \"{}\", expires = 2000-02-29T12:30:01Z }}]\ncertificates = [\"{hash}\"]\n",
                 "22".repeat(32)
             ),
         );
         assert_eq!(text, expected);
+        // An end that is changed is written, and what is removed is gone.
+        let mut later = weather.clone();
+        later.certificates[0].expires = expires;
+        later.tokens.remove(0);
+        let changed = edited(&text, &later.name, Some(&weather), Some(&later)).unwrap();
+        assert!(parse(Path::new("x"), &changed).unwrap().teams.contains(&later), "{changed}");
         assert!(parse(Path::new("x"), &text).unwrap().teams.contains(&weather));
     }
 
@@ -187,10 +236,10 @@ mod tests {
         let mut new = team("new");
         new.scopes.admin = true;
         new.quotas.set(Quota::Calls, std::num::NonZeroU32::new(7));
-        let added = edited(FILE, &new.name, Some(&new)).unwrap();
+        let added = edited(FILE, &new.name, None, Some(&new)).unwrap();
         assert_eq!(added, format!("{FILE}\n[team.new]\nadmin = true\nquota = {{ calls = 7 }}\n"));
-        assert_eq!(edited(&added, &new.name, None).unwrap(), FILE);
-        let first = edited("", &new.name, Some(&new)).unwrap();
+        assert_eq!(edited(&added, &new.name, Some(&new), None).unwrap(), FILE);
+        let first = edited("", &new.name, None, Some(&new)).unwrap();
         assert_eq!(first, "[team.new]\nadmin = true\nquota = { calls = 7 }\n");
     }
 
@@ -199,12 +248,41 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("teams.toml");
         let new = team("new");
-        assert!(keep(&path, &new.name, Some(&new)).unwrap_err().contains("teams.toml: "));
+        assert!(keep(&path, &new.name, None, Some(&new)).unwrap_err().contains("teams.toml: "));
         fs::write(&path, "team = 1\n").unwrap();
-        assert!(keep(&path, &new.name, Some(&new)).is_err());
+        assert!(keep(&path, &new.name, None, Some(&new)).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "team = 1\n");
         fs::write(&path, "").unwrap();
-        keep(&path, &new.name, Some(&new)).unwrap();
+        keep(&path, &new.name, None, Some(&new)).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "[team.new]\n");
+    }
+    /// Two programs that change one team: an administrator over JSON-RPC, and the operator in the file.
+    #[test]
+    fn changes_of_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("teams.toml");
+        fs::write(&path, FILE).unwrap();
+        let before = read(&path, "weather");
+        let with = |number: u32| {
+            let hash = format!("{number:064x}").parse().unwrap();
+            Team { tokens: vec![TeamToken { hash, expires: None }], ..before.clone() }
+        };
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let (path, before, changed) = (&path, &before, with(number));
+                scope
+                    .spawn(move || keep(path, &before.name, Some(before), Some(&changed)).unwrap());
+            }
+        });
+        assert_eq!(read(&path, "weather").tokens.len(), 8, "each added its token");
+        keep(&path, &before.name, Some(&with(3)), Some(&before)).unwrap();
+        assert_eq!(read(&path, "weather").tokens.len(), 7);
+        let again = keep(&path, &before.name, None, Some(&before)).unwrap_err();
+        assert!(again.ends_with("there is a team weather already"), "{again}");
+    }
+
+    fn read(path: &Path, name: &str) -> Team {
+        let teams = parse(path, &fs::read_to_string(path).unwrap()).unwrap().teams;
+        teams.into_iter().find(|team| team.name.as_str() == name).unwrap()
     }
 }

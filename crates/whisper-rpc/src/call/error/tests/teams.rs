@@ -1,6 +1,7 @@
 //! The texts about teams.
 
 use super::{CallError, Documented, MethodNameError, TeamChangeError, TeamNameError};
+use crate::team::credential::CertificateHashError;
 use crate::team::name::TeamName;
 use crate::team::quotas::{OverQuota, Quota};
 use crate::team::refusal::Refusal;
@@ -11,7 +12,7 @@ pub(super) fn errors() -> Vec<Documented> {
     let refusals = [
         (
             Refusal::Token,
-            "the token is no longer valid: it was revoked or has expired; ask the operator of the node for another one",
+            "the token or certificate is no longer valid: it was revoked or has expired; ask the operator of the node for another one",
         ),
         (
             Refusal::Method { method: "shh_x" },
@@ -67,6 +68,15 @@ fn team_changes() -> Vec<Documented> {
         (
             TeamChangeError::OfIpc(name()).into(),
             "clients of IPC are in the team weather: give IPC another team first",
+        ),
+        (
+            CertificateHashError.into(),
+            "not the SHA-256 fingerprint of a certificate: 64 hexadecimal digits are wanted, as openssl x509 -noout \
+             -fingerprint -sha256 prints",
+        ),
+        (
+            TeamChangeError::OfOther(name()).into(),
+            "this certificate is one of the team weather already",
         ),
         (TeamChangeError::Kept("no disk".to_owned()).into(), "nothing was changed: no disk"),
     ];

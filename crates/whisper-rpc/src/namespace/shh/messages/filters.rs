@@ -8,7 +8,7 @@ use crate::call::dispatch::Caller;
 use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::namespace::shh::context::ShhContext;
-use crate::namespace::shh::keys::{no_key_pair, not_kept};
+use crate::namespace::shh::keys::no_key_pair;
 use crate::types::hex::HexBytes;
 use crate::types::message::{Criteria, MessageJson};
 
@@ -25,12 +25,12 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
     })
     .about("Makes a filter that collects messages that meet the criteria; returns its id.")
     .fails(criteria_errors())
-    .fails([no_key_pair(), not_kept()]);
+    .fails([no_key_pair(), CallError::not_kept()]);
     api.task_by("shh_getFilterMessages", ["id"], |_, caller, (id,): (String,)| {
         fetch(caller, &id, false)
     })
     .about("Returns the messages that a filter has collected since the last call.")
-    .fails([CallError::NoSuchFilter, not_kept()]);
+    .fails([CallError::NoSuchFilter, CallError::not_kept()]);
     api.task_by("shh_deleteMessageFilter", ["id"], |_, caller, (id,): (String,)| {
         let deleted = filter_id(&id).is_some_and(|id| caller.team().remove_filter(&id));
         let caller = caller.clone();
@@ -43,7 +43,7 @@ pub(super) fn declare(api: &mut Api<ShhContext>) {
         }
     })
     .about("Deletes a filter.")
-    .fails([CallError::FilterNotDeleted, not_kept()]);
+    .fails([CallError::FilterNotDeleted, CallError::not_kept()]);
     declare_acknowledgements(api);
 }
 
@@ -55,7 +55,7 @@ fn declare_acknowledgements(api: &mut Api<ShhContext>) {
         "Returns all messages that wait in a filter that was made with `acknowledge`: those that were fetched and not \
          acknowledged, and new ones.",
     )
-    .fails([CallError::NoSuchFilter, NotAcknowledgedError.into(), not_kept()]);
+    .fails([CallError::NoSuchFilter, NotAcknowledgedError.into(), CallError::not_kept()]);
     api.task_by(
         "shh_ack",
         ["id", "hashes"],
@@ -74,7 +74,7 @@ fn declare_acknowledgements(api: &mut Api<ShhContext>) {
          wait any more. Returns how many did.",
     )
     .fails([CallError::NoSuchFilter, CallError::HashSize { size: 31 }])
-    .fails([NotAcknowledgedError.into(), not_kept()]);
+    .fails([NotAcknowledgedError.into(), CallError::not_kept()]);
 }
 
 /// Fetches the messages of a filter.
