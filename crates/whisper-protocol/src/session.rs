@@ -10,6 +10,7 @@ mod inbound;
 mod kept;
 
 use std::{
+    future::pending,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -143,7 +144,13 @@ impl Session {
         self.context.counters.one(Counter::SessionsEstablished);
         let confirmed = theirs.confirmations && ours.confirmations;
         let reading = Box::pin(self.read(peer.slot(), &theirs, &mut receiver));
-        let writing = Box::pin(self.write(peer.slot(), confirmed));
+        let writing = Box::pin(async {
+            match self.write(peer.slot(), confirmed).await {
+                // The channel has ended, but reading may not be done with what came before: reading ends the session.
+                Err(Ended::Send(SendError::Closed)) => pending().await,
+                ended => ended,
+            }
+        });
         let ended = race(when_woken(reading), when_woken(writing)).await;
         peer.learn_rule();
         ended

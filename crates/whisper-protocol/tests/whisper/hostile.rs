@@ -163,3 +163,19 @@ async fn a_peer_that_does_not_read_delays_no_other_peer() {
     silent.send_envelopes(&[&envelope(b"and is still read")]).await;
     assert_eq!(next(&mut watch).await, b"and is still read");
 }
+
+#[tokio::test]
+async fn what_a_peer_sent_before_it_left_is_processed() {
+    let node = node();
+    let peer = RawPeer::greeted(&node).await;
+    // The node has more to send than the pipe holds, so that sending fails as soon as the peer has left.
+    for _ in 0..100 {
+        node.post(post(&node, &[0; 4096])).await.unwrap();
+    }
+    // Several batches.
+    let envelopes: Vec<_> = (0..400_u32).map(|number| envelope(&number.to_be_bytes())).collect();
+    peer.send_envelopes(&envelopes.iter().collect::<Vec<_>>()).await;
+    drop(peer.channel);
+    assert_eq!(peer.session.await.unwrap(), Ok(()));
+    assert_eq!(node.stats().envelopes.received, 400);
+}

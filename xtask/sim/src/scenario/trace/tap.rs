@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    future::pending,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -61,11 +62,17 @@ pub(super) fn protocol(whisper: Whisper, arrivals: Arrivals) -> Protocol {
                     arrivals.add_packet(payload, peer);
                 }
             };
+            let inward = pass(outer, inner_sender, listen);
+            let outward = pass(inner, outer_sender, |_, _| {});
+            // Only the session ends it: when the connection has ended, the session still reads what was passed to it.
+            let passes = async {
+                let _ = tokio::join!(inward, outward);
+                pending().await
+            };
             tokio::select! {
                 biased;
                 ended = session => ended,
-                ended = pass(outer, inner_sender, listen) => ended,
-                ended = pass(inner, outer_sender, |_, _| {}) => ended,
+                ended = passes => ended,
             }
         }
     })
