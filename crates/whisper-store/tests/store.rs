@@ -60,6 +60,10 @@ fn cursor(application: &str, name: &str, place: &[u8]) -> StateChange {
     StateChange::PutCursor { application, name, cursor: place.to_vec() }
 }
 
+fn delete_cursor(name: &str) -> StateChange {
+    StateChange::DeleteCursor { application: TEAM.into(), name: name.into() }
+}
+
 fn message(id: [u8; 32], number: u64) -> StateChange {
     let payload = Bytes::from_static(PAYLOAD);
     let message = ReceivedMessage {
@@ -96,7 +100,7 @@ async fn what_is_written_is_there_when_the_file_is_opened_again() {
         cursor("others", "reader", b"another"),
         cursor(TEAM, "reader", b"second"),
         cursor(TEAM, "gone", b"third"),
-        StateChange::DeleteCursor { application: TEAM.into(), name: "gone".into() },
+        delete_cursor("gone"),
     ];
     store.write(changes).await.unwrap();
     assert!(store.load().await.unwrap().is_empty(), "what is there since it was opened");
@@ -127,18 +131,24 @@ async fn what_is_written_is_there_when_the_file_is_opened_again() {
     let [team] = state.as_slice() else { panic!("{state:?}") };
     assert_eq!((team.filters[0].fetched, team.filters[0].messages.len()), (0, 1));
     let store = open(&path, &secret(1)).unwrap();
-    // A place that was there when the file was opened is replaced, not added.
-    store.write(vec![cursor(TEAM, "reader", b"fourth")]).await.unwrap();
-    drop(store);
-    assert_eq!(load(&path).await[0].cursors, [("reader".into(), b"fourth".to_vec())]);
-    let store = open(&path, &secret(1)).unwrap();
-    let reader = StateChange::DeleteCursor { application: TEAM.into(), name: "reader".into() };
-    store.write(vec![reader]).await.unwrap();
+    store.write(vec![delete_cursor("reader")]).await.unwrap();
     let gone = [StateChange::DeleteFilter(first), StateChange::DeleteFilter(other)];
     store.write(gone.into()).await.unwrap();
     store.write(vec![StateChange::DeleteKey(KeyId::from_bytes(KEY_ID))]).await.unwrap();
     drop(store);
     assert!(load(&path).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_place_that_was_there_when_the_file_was_opened_is_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state");
+    for place in [b"first", b"other"] {
+        let store = open(&path, &secret(1)).unwrap();
+        store.write(vec![cursor(TEAM, "reader", place)]).await.unwrap();
+        drop(store);
+        assert_eq!(load(&path).await[0].cursors, [("reader".into(), place.to_vec())]);
+    }
 }
 
 #[tokio::test]

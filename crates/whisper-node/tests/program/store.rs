@@ -151,7 +151,7 @@ fn an_application_that_comes_back_finds_what_it_had() {
 fn read_named(place: &Place, key: &Value) -> (Vec<String>, Value) {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let named = json!({ "symKeyID": key, "topics": ["0x63686174"], "name": "reader" });
+        let named = json!({ "symKeyID": key, "topics": ["0x63686174"], "cursor": "name:reader" });
         let mut part = place.call("history_query", &json!([named]));
         let messages = part["messages"].as_array().into_iter().flatten();
         let payloads: Vec<_> = messages.map(|found| found["payload"].to_string()).collect();

@@ -175,8 +175,6 @@ pub(crate) enum CallError {
     HistoryChoice,
     #[error(transparent)]
     Cursor(#[from] ParseCursorError),
-    #[error("give either a cursor or a name")]
-    CursorChoice,
     #[error(transparent)]
     NamedCursor(CursorError),
     #[error(transparent)]

@@ -104,7 +104,7 @@ fn declare_cursors(api: &mut Api<HistoryContext>) {
         }
     })
     .about(
-        "Everything before this cursor is processed: `history_subscribe` and `history_query` with this name go on there, also \
+        "Everything before this cursor is processed: `history_subscribe` and `history_query` with the cursor `name:` and this name go on there, also \
          after a restart of the node, if it keeps its state. An empty cursor forgets the name.",
     )
     .fails([
@@ -129,7 +129,6 @@ fn errors() -> Vec<CallError> {
         CallError::BloomSize { size: 63 },
         CallError::HashSize { size: 31 },
         CallError::Cursor(ParseCursorError),
-        CallError::CursorChoice,
         CursorError::Name.into(),
         CallError::History(HistoryError::OtherQuestion),
         CallError::History(HistoryError::Values { count: 5000 }),

@@ -35,11 +35,9 @@ pub struct HistoryCriteria {
     pub from: u32,
     /// Only what was sent at this time or earlier. 0: no limit.
     pub to: u32,
-    /// Where to go on: the cursor of an earlier answer to the same question. Empty: from the beginning.
+    /// Where to go on: the cursor of an earlier answer to the same question, or `name:` and a name: where `history_ack` has
+    /// acknowledged last under this name. Empty, and if nothing was acknowledged: from the beginning.
     pub cursor: String,
-    /// The name of a cursor that the node remembers: go on where `history_ack` has acknowledged last, or from the beginning. Then
-    /// no cursor is given.
-    pub name: String,
     /// Maximum number of envelopes that are read for `history_query`. 0: 100. At most 1000.
     pub limit: u32,
     /// The nodes whose archives are read: enode URLs or ids, at most 8. Empty: two of this node and of its peers that have one.

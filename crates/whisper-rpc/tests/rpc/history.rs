@@ -148,7 +148,7 @@ async fn a_named_subscription_goes_on_where_it_was_acknowledged() {
     let node = start().await;
     let client = connect(&node).await;
     let key = client.generate_sym_key_from_password("swordfish").await.unwrap();
-    let named = HistoryCriteria { name: "reader".to_owned(), ..criteria(&key, "") };
+    let named = criteria(&key, "name:reader");
     post(&client, &key, "one").await;
     let mut parts = client.history(&named).await.unwrap();
     let first = next(&mut parts).await;
@@ -187,8 +187,10 @@ async fn wrong_questions_are_refused() {
     for (criteria, text) in [
         (json!({ "cursor": "0x00" }), "not a cursor of this version"),
         (json!({ "cursor": cursor }), "the cursor was given out for another filter"),
-        (json!({ "cursor": cursor, "name": "x" }), "give either a cursor or a name"),
-        (json!({ "name": "x".repeat(65) }), "a name of a cursor has 1 to 64 bytes"),
+        (
+            json!({ "cursor": format!("name:{}", "x".repeat(65)) }),
+            "a name of a cursor has 1 to 64 bytes",
+        ),
         (json!({ "limit": 1001 }), "the limit is 1001; at most 1000"),
         (json!({ "symKeyID": "x" }), "non-existent key ID"),
         (json!({ "privateKeyID": "x" }), "invalid id: there is no key pair with the id \"x\""),

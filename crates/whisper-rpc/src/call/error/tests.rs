@@ -37,7 +37,7 @@ variants!(
     NodeId, NoSuchPeer, NetRestrict, KeyExport, KeyChoice, NoSuchSymmetricKey, NoSuchKeyPair, KeyPairNotFound,
     SymmetricKeySize, PrivateKeySize, PrivateKeyZero, PrivateKeyTooLarge, InvalidPublicKey, InvalidSigningKey, BloomSize,
     HashSize, NoTopics, NoSuchFilter, FilterNotDeleted, Filter, AcknowledgedSubscription, NotAcknowledged, State, InvalidWork, PowTime, MessageSize, Post, UnmetRules,
-    WrongClock, Stopping, TraceOff, HistoryChoice, Cursor, CursorChoice, NamedCursor, History, HistoryNodes, HistoryLimit, MailServerPeer, MailServer, MailRepeats, MailUnfinished, MailRange,
+    WrongClock, Stopping, TraceOff, HistoryChoice, Cursor, NamedCursor, History, HistoryNodes, HistoryLimit, MailServerPeer, MailServer, MailRepeats, MailUnfinished, MailRange,
 );
 
 variants!(

@@ -19,10 +19,9 @@ pub(super) fn question(
     criteria: &HistoryCriteria,
 ) -> Result<HistoryRequest, CallError> {
     let whisper = &caller.team().whisper;
-    let cursor = match (criteria.name.as_str(), criteria.cursor.as_str()) {
-        ("", cursor) => parse_cursor(cursor)?,
-        (name, "") => caller.team().objects.cursors.get(name)?,
-        _ => return Err(CallError::CursorChoice),
+    let cursor = match criteria.cursor.strip_prefix("name:") {
+        Some(name) => caller.team().objects.cursors.get(name)?,
+        None => parse_cursor(&criteria.cursor)?,
     };
     let messages = messages(caller, criteria)?;
     let filter = match (filter(criteria)?, &messages) {

@@ -178,7 +178,7 @@ async fn a_cursor_of_another_team_is_refused() {
     // A name of one team is none of the other, which begins at the beginning.
     let acknowledged = json!(["reader", on[0]["cursor"]]);
     result(&node, "weather", "history_ack", acknowledged).await;
-    let named = json!([{ "topics": [TOPIC], "name": "reader" }]);
+    let named = json!([{ "topics": [TOPIC], "cursor": "name:reader" }]);
     assert_eq!(result(&node, "alarms", "history_cursors", json!([])).await, json!([]));
     for (team, envelopes) in [("weather", 0), ("alarms", 1)] {
         let part = result(&node, team, "history_query", named.clone()).await;

@@ -5,7 +5,6 @@ use super::{CallError, CursorError, Documented, NotAcknowledgedError, StateError
 /// Errors about messages that are acknowledged, and about the store.
 pub(super) fn errors() -> Vec<Documented> {
     vec![
-        (CallError::CursorChoice, "give either a cursor or a name", "`history_query(criteria)`"),
         (
             CursorError::Name.into(),
             "a name of a cursor has 1 to 64 bytes",
