@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use jsonrpsee::core::server::{
     BatchResponseBuilder, BoundedSubscriptions, ConnectionId, Extensions, MethodCallback,
@@ -20,7 +21,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use whisper_protocol::{Client, PartialTopic};
@@ -50,6 +51,10 @@ pub(crate) struct ServedMethods {
     /// The maximum size of a message that the node admits now, in bytes.
     pub(crate) max_message_size: Box<dyn Fn() -> u32 + Send + Sync>,
 }
+
+/// How long a call waits that is refused because its team is over a quota. So a team that asks again and again makes the node
+/// read no more than a few calls a second of each connection, and other teams do not pay for its refusals.
+const REFUSAL_TIME: Duration = Duration::from_secs(1);
 
 /// Maximum size of a `shh_post` call without its payload and padding, in bytes.
 const MAX_CALL_OVERHEAD: u32 = 64 * 1024;
@@ -232,7 +237,10 @@ impl Dispatcher {
     async fn answer_one(&self, item: RequestItem<'_>, caller: &Caller) -> Option<MethodResponse> {
         match begin(&item, caller).await {
             Ok(()) => self.carry_out(item, caller).await,
-            Err(error) => self.over_quota(item, error),
+            Err(error) => {
+                sleep(REFUSAL_TIME).await;
+                self.over_quota(item, error)
+            }
         }
     }
 
@@ -260,6 +268,7 @@ impl Dispatcher {
         let _batch_turn = caller.memory.batch_turn().await;
         let mut responses = BatchResponseBuilder::new_with_limit(self.response_limit());
         let mut occupied = caller.memory.unread(0);
+        let mut is_over_quota = false;
         for item in batch {
             // Other tasks have their turn: relaying, and the calls of other clients.
             yield_now().await;
@@ -268,6 +277,7 @@ impl Dispatcher {
             let _turn = self.batch_turn(&item, caller).await;
             let response = match item {
                 item if begun.is_err() => {
+                    is_over_quota = true;
                     begun.err().and_then(|error| self.over_quota(item, error))
                 }
                 // `jsonrpsee` sends the answer to a subscription itself, so it would be sent twice.
@@ -282,6 +292,9 @@ impl Dispatcher {
             if let Err(too_large) = responses.append(response) {
                 return Reply::Json(too_large.into_json());
             }
+        }
+        if is_over_quota {
+            sleep(REFUSAL_TIME).await;
         }
         match responses.is_empty() {
             true => Reply::Nothing,

@@ -55,6 +55,27 @@ async fn calls_beyond_the_rate_are_refused_and_others_go_on() {
     node.stop().await;
 }
 
+/// Refusals have a price, too: who is refused waits, and meanwhile its other calls are not even read.
+#[tokio::test]
+async fn a_flood_of_calls_is_not_read() {
+    const FLOOD: usize = 2000;
+    let node = with_quotas(quota(Quota::Calls, 1)).await;
+    let mut client = TeamSocket::connect(node.ws(), "greedy").await;
+    for _ in 0..FLOOD {
+        client.send(request("net_version", json!([]))).await;
+    }
+    while !client.next().await.unwrap().contains("-32005") {}
+    let mut calls = None;
+    node.rpc.meter().for_each_team_sample(|sample| {
+        let of_greedy = format!("{:?}", sample.labels).contains("greedy");
+        if sample.metric.name == "rpc_team_calls_total" && of_greedy {
+            calls = Some(sample.value);
+        }
+    });
+    assert!(calls.is_some_and(|calls| calls < FLOOD as u64 / 4), "{calls:?}");
+    node.stop().await;
+}
+
 #[tokio::test]
 async fn bytes_of_answers_count() {
     let node = with_quotas(quota(Quota::Bytes, 100)).await;
