@@ -24,7 +24,7 @@ use super::flags::Flags;
 use super::process::data_dir::data_dir_path;
 pub(crate) use given::{Given, Source};
 use problem::{ConfigError, Problem};
-pub(crate) use reference::{default_file, shown};
+pub(crate) use reference::{default_file, shown, values};
 pub(crate) use settings::{Settings, with_switches};
 pub(crate) use teams::{keep_team, read_teams, teams_settings};
 

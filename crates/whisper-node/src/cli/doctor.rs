@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::config::Sources;
-use super::console;
 use super::failure::Failure;
+use super::flags::Output;
 use super::process::data_dir::data_dir_path;
 use super::run;
 use finding::{Finding, Level};
@@ -44,9 +44,8 @@ pub(crate) struct Doctor {
     #[arg(long = "rpc.token-file", value_name = "FILE")]
     token_file: Option<PathBuf>,
 
-    /// Print JSON: an array with an object for each finding
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Doctor {
@@ -58,10 +57,7 @@ impl Doctor {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         let findings = self.findings().await?;
         let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
-        match self.json {
-            true => console::print(&serde_json::to_string(&findings).map_err(Failure::Json)?)?,
-            false => console::print(&finding::report(&findings))?,
-        }
+        self.output.print(&findings, || finding::report(&findings))?;
         if errors > 0 { Err(Failure::Ill(errors)) } else { Ok(()) }
     }
 

@@ -16,12 +16,12 @@ use whisper_protocol::{
 
 use super::console::print_error;
 use super::failure::Failure;
-use super::flags::{KeyFlags, Secret, read_password, static_node, topic};
+use super::flags::{KeyFlags, Output, Secret, read_password, static_node, topic};
 use super::offline::envelope::symmetric_key;
 use super::process::stop_signal::stop_signal;
 use super::progress::Progress;
 use cursor_file::CursorFile;
-use output::{Format, notice};
+use output::notice;
 
 /// Reads archives, from a cursor.
 #[derive(Args, Debug)]
@@ -49,9 +49,8 @@ pub(crate) struct HistoryCommand {
     #[arg(long)]
     live: bool,
 
-    /// Print a line of JSON for each message
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 
     /// File whose first line is the password of the archives
     #[arg(long = "archive.password-file", value_name = "FILE")]
@@ -133,14 +132,14 @@ impl HistoryCommand {
     }
 
     async fn print(&self, mut history: History, file: Option<&CursorFile>) -> Result<(), Failure> {
-        let format = if self.json { Format::Json } else { Format::Text };
         let progress = Progress::with_total("history");
         let (mut count, mut is_complete) = (0, false);
         while let Some(event) = history.next().await {
             if let HistoryEvent::Envelopes(part) = &event {
                 count += part.len();
-                progress
-                    .suspend(|| part.iter().try_for_each(|stored| output::print(format, stored)))?;
+                progress.suspend(|| {
+                    part.iter().try_for_each(|stored| output::print(self.output, stored))
+                })?;
             } else if let HistoryEvent::CaughtUp { .. } = &event {
                 is_complete = true;
                 if self.live {
@@ -162,7 +161,7 @@ impl HistoryCommand {
         if !is_complete && !self.live {
             return Err(Failure::NoHistory);
         }
-        if !self.json {
+        if !self.output.is_json() {
             print_error(&format!("{count} found"));
         }
         Ok(())

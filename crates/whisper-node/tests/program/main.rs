@@ -17,6 +17,8 @@ mod dns;
 mod doctor;
 mod file;
 #[cfg(unix)]
+mod json;
+#[cfg(unix)]
 mod keys;
 #[cfg(unix)]
 mod logs;

@@ -9,6 +9,7 @@ use super::channel::Channel;
 use super::connection::Target;
 use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::print_json;
 use crate::cli::process::stop_signal::stop_signal;
 
 /// The flags of the command.
@@ -83,5 +84,5 @@ fn print(message: &MessageJson) -> Result<(), Failure> {
         payload: &message.payload,
         text: std::str::from_utf8(message.payload.as_slice()).ok(),
     };
-    console::print(&serde_json::to_string(&line).map_err(Failure::Json)?)
+    print_json(&line)
 }

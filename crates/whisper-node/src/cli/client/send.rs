@@ -9,6 +9,7 @@ use super::channel::Channel;
 use super::connection::{Connection, Target};
 use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::print_json;
 
 /// Maximum time of one question for the receipt, in seconds: less than that of a call.
 const MAX_WAIT_SECS: u32 = 20;
@@ -76,7 +77,7 @@ impl Send {
         let receipt = ended(&node, &hash, self.wait).await?;
         let (state, error) = (receipt.state, not_delivered(&receipt));
         let line = Line { hash, receipt };
-        console::print(&serde_json::to_string(&line).map_err(Failure::Json)?)?;
+        print_json(&line)?;
         match state {
             PostState::Delivered => Ok(()),
             PostState::Pending if self.wait == 0 => Ok(()),
@@ -86,7 +87,11 @@ impl Send {
 }
 
 /// The receipt of the post, as soon as it has ended, or after `seconds`.
-async fn ended(node: &Connection, hash: &HexBytes, seconds: u32) -> Result<ReceiptJson, Failure> {
+pub(super) async fn ended(
+    node: &Connection,
+    hash: &HexBytes,
+    seconds: u32,
+) -> Result<ReceiptJson, Failure> {
     let mut left = seconds;
     loop {
         // The node answers when the post has ended, or after this time.
@@ -101,7 +106,7 @@ async fn ended(node: &Connection, hash: &HexBytes, seconds: u32) -> Result<Recei
 }
 
 /// Why the message is not known to have arrived.
-fn not_delivered(receipt: &ReceiptJson) -> String {
+pub(super) fn not_delivered(receipt: &ReceiptJson) -> String {
     let peers = receipt.handed.unwrap_or(0);
     match receipt.state {
         PostState::Pending => format!("no peer has kept it yet, of {peers} that it was sent to"),

@@ -14,6 +14,7 @@ use whisper_rpc::types::{DroppedJson, InfoJson, PeerInfoJson};
 use super::connection::{Connection, Target};
 use crate::cli::console::{self, one_line};
 use crate::cli::failure::Failure;
+use crate::cli::flags::Output;
 use crate::cli::process::stop_signal::stop_signal;
 
 /// Maximum number of peers and of reasons that are shown.
@@ -33,9 +34,8 @@ pub(crate) struct Top {
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 
-    /// Print JSON: one object for each look, in a line
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// The node at one moment.
@@ -71,10 +71,9 @@ impl Top {
         for _ in 0..self.count.unwrap_or(u64::MAX) {
             ticks.tick().await;
             let look = Look::at(node).await?;
-            match self.json {
-                true => console::print(&serde_json::to_string(&look).map_err(Failure::Json)?)?,
-                false if is_terminal => console::print_page(&look.page(before.as_ref()))?,
-                false => console::print(&look.page(before.as_ref()))?,
+            match is_terminal && !self.output.is_json() {
+                true => console::print_page(&look.page(before.as_ref()))?,
+                false => self.output.print(&look, || look.page(before.as_ref()))?,
             }
             before = Some(look);
         }

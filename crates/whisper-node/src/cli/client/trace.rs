@@ -13,6 +13,7 @@ use whisper_rpc::types::{
 use super::connection::Target;
 use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::Output;
 
 /// The flags of the command.
 #[derive(Args, Debug)]
@@ -27,13 +28,12 @@ pub(crate) struct Trace {
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10))]
     wait: u32,
 
-    /// Print JSON: one object, the answer of shh_trace
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Trace {
-    /// Prints the way of the envelope.
+    /// Prints the way of the envelope; in JSON, the answer of `shh_trace`.
     ///
     /// # Errors
     ///
@@ -42,10 +42,7 @@ impl Trace {
         let hash = HexBytes::from(console::parse_hex(&self.hash)?);
         let node = self.target.connect().await?;
         let trace = node.trace(&hash, Some(self.wait)).await.map_err(Failure::Call)?;
-        match self.json {
-            true => console::print(&serde_json::to_string(&trace).map_err(Failure::Json)?)?,
-            false => console::print(&describe(&trace))?,
-        }
+        self.output.print(&trace, || describe(&trace))?;
         match trace.nodes.iter().any(has_it) {
             true => Ok(()),
             false => Err(Failure::NotTraced(trace.nodes.len())),

@@ -1,5 +1,7 @@
 //! Configuration files that the program writes: all settings, with what they mean.
 
+use serde::Serialize;
+
 use super::given::Given;
 use super::settings::{Setting, Settings};
 
@@ -48,6 +50,31 @@ pub(crate) fn shown(settings: &Settings, given: &[Given]) -> String {
     });
     text.truncate(text.trim_end().len());
     text
+}
+
+/// A setting as JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct SettingValue<'a> {
+    key: &'a str,
+    /// As text; `None`: it is not set, or is a secret.
+    value: Option<String>,
+    /// Where the value comes from; `None`: it is the default.
+    source: Option<String>,
+}
+
+/// The same settings as JSON.
+pub(crate) fn values<'a>(settings: &'a Settings, given: &[Given]) -> Vec<SettingValue<'a>> {
+    let value = |setting: &'a Setting| {
+        let given = given.iter().find(|given| given.key == setting.key);
+        let value = match given {
+            Some(_) if setting.is_secret() => None,
+            Some(given) => Some(given.value()),
+            None => setting.default(),
+        };
+        let source = given.map(|given| given.source.to_string());
+        SettingValue { key: &setting.key, value, source }
+    };
+    settings.iter().filter(|setting| setting.key != "config").map(value).collect()
 }
 
 /// Calls `each` for every setting, with its name in its table. Keys without a table come first, as TOML demands.

@@ -9,15 +9,38 @@ use p2p_server::p2p_discovery::{
     BootNodeReason, ClockWitness, Discv4, Discv4Config, Event, NetworkId, NoAnswerError,
     RequestError,
 };
+use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::timeout;
 
 use crate::cli::bootnode::record_sequence;
 use crate::cli::failure::Failure;
-use crate::cli::flags::{KeyFlags, List, discovery_node, list};
+use crate::cli::flags::{KeyFlags, List, Output, discovery_node, list};
 
 /// Maximum time to wait for the reason why no boot node answers. It takes several pings.
 const REASON_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// A node that was found, as JSON.
+#[derive(Serialize)]
+pub(super) struct FoundNode {
+    enode: String,
+}
+
+/// A record that was found, as JSON.
+#[derive(Serialize)]
+pub(super) struct FoundRecord {
+    record: String,
+}
+
+/// Prints a node: its URL.
+pub(super) fn print_node(output: Output, enode: &Enode) -> Result<(), Failure> {
+    output.print(&FoundNode { enode: enode.to_string() }, || enode.to_string())
+}
+
+/// Prints a record.
+pub(super) fn print_record(output: Output, record: &Record) -> Result<(), Failure> {
+    output.print(&FoundRecord { record: record.to_string() }, || record.to_string())
+}
 
 /// The UDP socket and the identity.
 #[derive(Args, Clone, Debug)]

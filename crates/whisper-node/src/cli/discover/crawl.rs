@@ -9,9 +9,10 @@ use p2p_server::p2p_discovery::{Discv4, LookupOutcome, Node};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::client::DiscoveryClient;
+use super::client::{DiscoveryClient, print_node, print_record};
 use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::Output;
 use crate::cli::progress::Progress;
 
 /// Maximum number of concurrent lookups, and of concurrent requests for records.
@@ -32,6 +33,9 @@ pub(crate) struct Crawl {
 
     #[command(flatten)]
     client: DiscoveryClient,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 /// The nodes found so far.
@@ -51,11 +55,13 @@ impl Crawl {
         let discv4 = self.client.connect().await?;
         let mut crawler = Crawler { found: HashMap::new(), lookups: 0, idle_lookups: 0 };
         let known = discv4.nodes().await?;
-        crawler.add(known, &progress, !self.records)?;
-        let crawled = timeout_at(deadline, crawler.run(&discv4, &progress, !self.records)).await;
+        // Records are printed at the end.
+        let output = (!self.records).then_some(self.output);
+        crawler.add(known, &progress, output)?;
+        let crawled = timeout_at(deadline, crawler.run(&discv4, &progress, output)).await;
         let count = crawler.found.len();
         if self.records {
-            print_records(&discv4, crawler.found, &progress).await?;
+            print_records(&discv4, crawler.found, &progress, self.output).await?;
         }
         drop(progress);
         discv4.stop().await;
@@ -75,7 +81,7 @@ impl Crawler {
         &mut self,
         discv4: &Discv4,
         progress: &Progress,
-        print: bool,
+        output: Option<Output>,
     ) -> Result<(), Failure> {
         let mut running: JoinSet<LookupOutcome> = JoinSet::new();
         while self.idle_lookups < MAX_IDLE_LOOKUPS {
@@ -89,19 +95,24 @@ impl Crawler {
                 self.idle_lookups += 1;
                 let mut nodes = outcome.nodes;
                 nodes.extend(discv4.nodes().await?);
-                self.add(nodes, progress, print)?;
+                self.add(nodes, progress, output)?;
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, nodes: Vec<Node>, progress: &Progress, print: bool) -> Result<(), Failure> {
+    fn add(
+        &mut self,
+        nodes: Vec<Node>,
+        progress: &Progress,
+        output: Option<Output>,
+    ) -> Result<(), Failure> {
         for node in nodes {
             let enode = node.enode();
             if self.found.insert(node.id, enode.clone()).is_none() {
                 self.idle_lookups = 0;
-                if print {
-                    progress.suspend(|| console::print(&enode.to_string()))?;
+                if let Some(output) = output {
+                    progress.suspend(|| print_node(output, &enode))?;
                 }
             }
         }
@@ -115,6 +126,7 @@ async fn print_records(
     discv4: &Discv4,
     found: HashMap<NodeId, Enode>,
     progress: &Progress,
+    output: Output,
 ) -> Result<(), Failure> {
     let total = found.len();
     let (mut remaining, mut running, mut asked) = (found.into_values(), JoinSet::new(), 0);
@@ -129,7 +141,7 @@ async fn print_records(
         progress.show(format!("{asked} of {total} nodes asked for their records"));
         // Nodes without an answer are left out.
         if let Ok(Ok(record)) = answer {
-            progress.suspend(|| console::print(&record.to_string()))?;
+            progress.suspend(|| print_record(output, &record))?;
         }
     }
 }

@@ -9,13 +9,15 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use p2p_identity::{Record, SecretKey};
 use p2p_server::p2p_discovery::dns::{
-    Link, ListClientConfig, ListClientStats, Lists, QueryError, Servers, Tree,
+    Label, Link, ListClientConfig, ListClientStats, Lists, QueryError, Servers, Tree,
 };
+use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
+use super::client::print_record;
 use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::flags::{List, list};
+use crate::cli::flags::{List, Output, list};
 use crate::cli::progress::Progress;
 
 #[derive(Debug, Subcommand)]
@@ -55,6 +57,28 @@ pub(crate) struct Sign {
     /// How long others may cache the other entries, which never change, in seconds
     #[arg(long = "entry-ttl", value_name = "SECONDS", default_value_t = 86_400)]
     entry_ttl: u32,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// A list that was signed.
+#[derive(Serialize)]
+struct SignedList {
+    /// The URL of the list.
+    link: String,
+    domain: String,
+    /// All TXT records.
+    records: Vec<TextRecord>,
+}
+
+#[derive(Serialize)]
+struct TextRecord {
+    /// What is before the domain; `@`: the domain itself.
+    label: String,
+    /// How long others may cache it, in seconds.
+    ttl: u32,
+    text: String,
 }
 
 #[derive(Args, Debug)]
@@ -74,6 +98,9 @@ pub(crate) struct Fetch {
     /// Maximum time, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     time: u64,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Dns {
@@ -86,17 +113,27 @@ impl Dns {
 }
 
 impl Sign {
-    /// Prints the URL of the list as a comment, then the lines of the zone.
+    /// Prints the URL of the list as a comment, then the lines of the zone; in JSON, one object with the same.
     fn run(self) -> Result<(), Failure> {
         let key = SecretKey::load(&self.key)?;
         let records = records(&console::read_text(self.records)?)?;
         let tree = Tree::sign(&key, self.seq, records, List::joined(self.links));
         let link = tree.link(&self.domain).map_err(Failure::Domain)?;
-        console::print(&format!("; {link}\n$ORIGIN {}.", link.domain()))?;
-        for line in tree.zone(self.root_ttl, self.entry_ttl) {
-            console::print(&line)?;
-        }
-        Ok(())
+        let record = |(label, text): (Option<Label>, String)| TextRecord {
+            ttl: if label.is_none() { self.root_ttl } else { self.entry_ttl },
+            label: label.map_or_else(|| "@".to_owned(), |label| label.to_string()),
+            text,
+        };
+        let list = SignedList {
+            link: link.to_string(),
+            domain: link.domain().to_owned(),
+            records: tree.texts().map(record).collect(),
+        };
+        self.output.print(&list, || {
+            let head = format!("; {link}\n$ORIGIN {}.", link.domain());
+            let lines = tree.zone(self.root_ttl, self.entry_ttl);
+            std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n")
+        })
     }
 }
 
@@ -130,7 +167,7 @@ impl Fetch {
             servers => Servers::At(servers),
         };
         let mut lists = Lists::start(config, &servers, [self.list])?;
-        let printed = timeout_at(deadline, print_records(&mut lists, &progress)).await;
+        let printed = timeout_at(deadline, print_records(&mut lists, &progress, self.output)).await;
         let (stats, found) = (lists.stats(), lists.progress());
         drop(progress);
         if stats.records == 0 && found.entries == 0 {
@@ -178,7 +215,11 @@ fn summary(
 }
 
 /// Prints records until the lists are complete.
-async fn print_records(lists: &mut Lists, progress: &Progress) -> Result<(), Failure> {
+async fn print_records(
+    lists: &mut Lists,
+    progress: &Progress,
+    output: Output,
+) -> Result<(), Failure> {
     let (mut seen, mut state) = (HashSet::new(), lists.watch());
     loop {
         let (now, _) = *state.borrow_and_update();
@@ -187,7 +228,7 @@ async fn print_records(lists: &mut Lists, progress: &Progress) -> Result<(), Fai
             biased;
             record = lists.next() => match record {
                 Some(record) if seen.insert(record.id()) => {
-                    progress.suspend(|| console::print(&record.to_string()))?;
+                    progress.suspend(|| print_record(output, &record))?;
                 }
                 Some(_) => {}
                 None => return Ok(()),

@@ -3,10 +3,10 @@
 use clap::Args;
 use p2p_identity::{HexError, NodeId};
 
-use super::client::DiscoveryClient;
+use super::client::{DiscoveryClient, print_node};
 use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::flags::node_url;
+use crate::cli::flags::{Output, node_url};
 use crate::cli::progress::Progress;
 
 #[derive(Args, Debug)]
@@ -17,6 +17,9 @@ pub(crate) struct Lookup {
 
     #[command(flatten)]
     client: DiscoveryClient,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 fn target(text: &str) -> Result<NodeId, HexError> {
@@ -37,7 +40,7 @@ impl Lookup {
         drop(progress);
         discv4.stop().await;
         for node in &outcome.nodes {
-            console::print(&node.enode().to_string())?;
+            print_node(self.output, &node.enode())?;
         }
         console::print_error(&format!(
             "{} nodes, {} asked, {} without an answer, {} rounds",

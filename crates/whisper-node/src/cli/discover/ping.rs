@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 use p2p_identity::{Enode, causes};
+use serde::Serialize;
 
 use super::client::{SocketFlags, explain};
-use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::flags::discovery_node;
+use crate::cli::flags::{Output, discovery_node};
 
 /// Time between two pings.
 const PING_INTERVAL: Duration = Duration::from_secs(1);
@@ -25,6 +25,19 @@ pub(crate) struct Ping {
 
     #[command(flatten)]
     socket: SocketFlags,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What became of a ping.
+#[derive(Serialize)]
+struct Pong {
+    number: u32,
+    /// Round trip; `None` without an answer.
+    millis: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 impl Ping {
@@ -44,11 +57,14 @@ impl Ping {
                 Ok(time) => {
                     answered += 1;
                     let millis = time.as_secs_f64() * 1e3;
-                    console::print(&format!("pong {number} after {millis:.2} ms"))?;
+                    let pong = Pong { number, millis: Some(millis), error: None };
+                    self.output.print(&pong, || format!("pong {number} after {millis:.2} ms"))?;
                 }
                 Err(error) => {
                     if self.count > 1 {
-                        console::print(&format!("ping {number}: {}", causes(&error)))?;
+                        let text = causes(&error).to_string();
+                        let pong = Pong { number, millis: None, error: Some(text.clone()) };
+                        self.output.print(&pong, || format!("ping {number}: {text}"))?;
                     }
                     last = Some(error);
                 }

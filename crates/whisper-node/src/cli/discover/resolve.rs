@@ -1,13 +1,16 @@
 //! `discover resolve`.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use p2p_identity::{Enode, NodeId, Record};
 use p2p_server::p2p_discovery::RequestError;
+use serde::Serialize;
 
 use super::client::{DiscoveryClient, explain};
 use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::flags::{NodeUrlError, node_url};
+use crate::cli::flags::{NodeUrlError, Output, node_url};
 use crate::cli::progress::Progress;
 
 #[derive(Args, Debug)]
@@ -18,6 +21,20 @@ pub(crate) struct Resolve {
 
     #[command(flatten)]
     client: DiscoveryClient,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// A record and its content.
+#[derive(Serialize)]
+struct Resolved {
+    record: String,
+    sequence: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enode: Option<String>,
+    /// The entries: those with a known meaning as text, others in hexadecimal.
+    entries: BTreeMap<String, String>,
 }
 
 /// How a node is named.
@@ -61,22 +78,33 @@ impl Resolve {
             }
         };
         discv4.stop().await;
-        console::print(&describe(&record))
+        let resolved = Resolved::of(&record);
+        self.output.print(&resolved, || resolved.describe())
     }
 }
 
-/// The record in text form, then one line for each entry.
-fn describe(record: &Record) -> String {
-    let mut lines = vec![record.to_string(), format!("sequence   {}", record.sequence())];
-    if let Some(enode) = record.enode() {
-        lines.push(format!("enode      {enode}"));
+impl Resolved {
+    fn of(record: &Record) -> Self {
+        let entry = |(name, value): (&[u8], &[u8])| {
+            // The peer chooses names and values, so control characters are escaped.
+            let known = known_value(record, name).unwrap_or_else(|| console::hex(value));
+            (name.escape_ascii().to_string(), known)
+        };
+        Self {
+            record: record.to_string(),
+            sequence: record.sequence(),
+            enode: record.enode().map(|enode| enode.to_string()),
+            entries: record.content().iter().map(entry).collect(),
+        }
     }
-    for (name, value) in record.content().iter() {
-        // The peer chooses names and values, so control characters are escaped.
-        let value = known_value(record, name).unwrap_or_else(|| console::hex(value));
-        lines.push(format!("{:10} {value}", name.escape_ascii().to_string()));
+
+    /// The record in text form, then one line for each entry.
+    fn describe(&self) -> String {
+        let mut lines = vec![self.record.clone(), format!("sequence   {}", self.sequence)];
+        lines.extend(self.enode.iter().map(|enode| format!("enode      {enode}")));
+        lines.extend(self.entries.iter().map(|(name, value)| format!("{name:10} {value}")));
+        lines.join("\n")
     }
-    lines.join("\n")
 }
 
 /// The value of an entry with a known meaning, if it is valid.

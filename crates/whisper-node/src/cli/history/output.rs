@@ -8,20 +8,14 @@ use whisper_rpc::types::{HistoryEnvelopeJson, HistoryMessageJson};
 
 use crate::cli::console;
 use crate::cli::failure::Failure;
-
-/// How messages are printed.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Format {
-    Text,
-    Json,
-}
+use crate::cli::flags::Output;
 
 /// Prints a message, or an envelope that was not opened.
-pub(super) fn print(format: Format, stored: &HistoryEnvelope) -> Result<(), Failure> {
-    console::print(&match format {
-        Format::Text => text(stored),
-        Format::Json => json(stored)?,
-    })
+pub(super) fn print(output: Output, stored: &HistoryEnvelope) -> Result<(), Failure> {
+    match HistoryMessageJson::of(stored) {
+        Some(message) => output.print(&message, || text(stored)),
+        None => output.print(&HistoryEnvelopeJson::from(stored), || text(stored)),
+    }
 }
 
 fn text(stored: &HistoryEnvelope) -> String {
@@ -37,14 +31,6 @@ fn text(stored: &HistoryEnvelope) -> String {
     };
     let again = if stored.maybe_repeated { "  (perhaps again)" } else { "" };
     format!("{}  {}  {content}{again}", humantime::format_rfc3339_seconds(sent), envelope.topic())
-}
-
-fn json(stored: &HistoryEnvelope) -> Result<String, Failure> {
-    let line = match HistoryMessageJson::of(stored) {
-        Some(message) => serde_json::to_string(&message),
-        None => serde_json::to_string(&HistoryEnvelopeJson::from(stored)),
-    };
-    line.map_err(Failure::Json)
 }
 
 /// A line about an archive, if something is wrong with it.

@@ -8,8 +8,8 @@ use whisper_rpc::client::{AdminClient as _, DebugClient as _, ShhClient as _};
 
 use super::plan::{Plan, PlannedNode};
 use crate::cli::client::connection::{Connection, read_token};
-use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::Output;
 
 /// The flags of the command.
 #[derive(Args, Debug)]
@@ -21,9 +21,8 @@ pub(crate) struct Status {
     #[arg(long = "rpc.token-file", value_name = "FILE")]
     token_file: Option<PathBuf>,
 
-    /// Print JSON: one object for each node, in an array
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// What a node says of itself.
@@ -55,10 +54,7 @@ impl Status {
         let token = self.token_file.as_deref().map(read_token).transpose()?;
         let lines = plan.nodes.iter().map(|node| line(node, &self.dir, token.as_deref()));
         let lines = join_all(lines).await;
-        match self.json {
-            true => console::print(&serde_json::to_string(&lines).map_err(Failure::Json)?),
-            false => console::print(&table(&plan, &lines)),
-        }
+        self.output.print(&lines, || table(&plan, &lines))
     }
 }
 

@@ -5,11 +5,11 @@ use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use serde::Serialize;
 use whisper_rpc::{AuditChain, AuditError, MAX_AUDIT_LINE};
 
-use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::flags::require_regular_file;
+use crate::cli::flags::{Output, require_regular_file};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -21,21 +21,31 @@ pub(crate) enum Command {
         /// replaced, or whose end was cut off, is not noticed
         #[arg(long, value_name = "HASH")]
         contains: Option<String>,
+        #[command(flatten)]
+        output: Output,
     },
+}
+
+/// What is printed of a log without a fault.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Verified<'a> {
+    lines: u64,
+    last_hash: &'a str,
 }
 
 impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let Self::Verify { file, contains } = self;
+        let Self::Verify { file, contains, output } = self;
         require_regular_file("FILE", &file)?;
         let failed = |source| Failure::AuditFile { path: file.clone(), source };
         let reader = BufReader::new(File::open(&file).map_err(failed)?);
         let chain = verify(&file, reader, contains.as_deref())?;
-        console::print(&format!(
-            "{} lines; the last one has the hash {}",
-            chain.lines(),
-            chain.last_hash()
-        ))
+        let verified = Verified { lines: chain.lines(), last_hash: chain.last_hash() };
+        output.print(&verified, || {
+            let Verified { lines, last_hash } = verified;
+            format!("{lines} lines; the last one has the hash {last_hash}")
+        })
     }
 }
 

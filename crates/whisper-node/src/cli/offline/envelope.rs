@@ -16,7 +16,7 @@ use crate::cli::flags::{PASSWORD, Secret};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Print what can be read without a key: fields, hash, size, bloom filter, and the work under every rule
-    Inspect(EnvelopeArgs),
+    Inspect(inspect::Inspect),
     /// Open an envelope with a key and print its message
     Open(open::Open),
     /// Make an envelope: encrypt, do the proof of work, print it in hexadecimal
@@ -55,7 +55,7 @@ impl From<DialectName> for Dialect {
 impl Command {
     pub(crate) async fn run(self) -> Result<(), Failure> {
         match self {
-            Self::Inspect(args) => console::print(&inspect::describe(&args.envelope()?)),
+            Self::Inspect(inspect) => inspect.run(),
             Self::Open(open) => open.run(),
             Self::Seal(seal) => seal.run().await,
         }

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use p2p_identity::{Keystore, KeystoreCost, SecretKey};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::cli::console::{hex, print};
+use crate::cli::console::hex;
 use crate::cli::failure::Failure;
-use crate::cli::flags::{KEY_PASSWORD, Secret, open_keystore, read_file};
+use crate::cli::flags::{KEY_PASSWORD, Output, Secret, open_keystore, read_file};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -22,11 +23,15 @@ pub(crate) enum Command {
         file: PathBuf,
         #[command(flatten)]
         password: NewPassword,
+        #[command(flatten)]
+        output: Output,
     },
     /// Show what a key file is of: address, public key, how it is encrypted
     Inspect {
         #[command(flatten)]
         key: KeyFile,
+        #[command(flatten)]
+        output: Output,
     },
     /// Encrypt a key of 64 hex digits, such as a node key, into a keystore file
     Import {
@@ -36,6 +41,8 @@ pub(crate) enum Command {
         to: PathBuf,
         #[command(flatten)]
         password: NewPassword,
+        #[command(flatten)]
+        output: Output,
     },
     /// Decrypt a keystore file into a file with 64 hex digits, such as a node key. The new file is for this user only
     Export {
@@ -50,6 +57,8 @@ pub(crate) enum Command {
         key: KeyFile,
         #[command(flatten)]
         message: message::MessageArgs,
+        #[command(flatten)]
+        output: Output,
     },
     /// Check who has signed a message
     Verify(message::Verify),
@@ -98,26 +107,26 @@ pub(crate) struct Cost {
 impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
-            Self::New { file, password } => {
+            Self::New { file, password, output } => {
                 let key = SecretKey::generate();
                 write_new(&file, password.seal(&key)?.as_bytes())?;
-                print(&description(&key))
+                Description::of(&key).print(output)
             }
-            Self::Inspect { key } => key.inspect(),
-            Self::Import { from, to, password } => {
+            Self::Inspect { key, output } => key.describe()?.print(output),
+            Self::Import { from, to, password, output } => {
                 let text = read_file("FROM", &from)?;
                 let key = SecretKey::from_hex(text.trim()).map_err(Failure::Key)?;
                 write_new(&to, password.seal(&key)?.as_bytes())?;
-                print(&description(&key))
+                Description::of(&key).print(output)
             }
             Self::Export { key, to } => {
                 let key = key.read()?;
                 let digits = Zeroizing::new(hex::encode(*key.to_bytes()));
                 write_new(&to, digits.as_bytes())
             }
-            Self::Sign { key, message } => {
+            Self::Sign { key, message, output } => {
                 let digest = message.digest()?;
-                print(&message::signature_text(&key.read()?.sign(&digest)))
+                message::print_signature(&key.read()?.sign(&digest), output)
             }
             Self::Verify(verify) => verify.run(),
             Self::Passwd { key, new_password, cost } => {
@@ -143,22 +152,22 @@ impl KeyFile {
         self.password.clone().unwrap_or_else(|| Secret::variable_or_ask(KEY_PASSWORD))
     }
 
-    /// Shows what can be read without a password, and the rest with it.
-    fn inspect(&self) -> Result<(), Failure> {
+    /// What can be read without a password, and the rest with it.
+    fn describe(&self) -> Result<Description, Failure> {
         let text = read_file("FILE", &self.file)?;
         if !text.trim_start().starts_with('{') {
-            return print(&description(&self.read()?));
+            return Ok(Description::of(&self.read()?));
         }
         let keystore = Keystore::from_json(text.as_bytes()).map_err(Failure::Keystore)?;
-        print(&format!("encryption  {}", keystore.derivation()))?;
         let is_given = self.password.is_some() || std::env::var_os(KEY_PASSWORD).is_some();
-        match keystore.address() {
+        let description = match keystore.address() {
             // Without a password, the file has to be believed.
             Some(address) if !is_given => {
-                print(&format!("address     {}, says the file", hex(address)))
+                Description { address: hex(address), ..Description::default() }
             }
-            _ => print(&description(&open_keystore(&text, &self.password(), "--password")?)),
-        }
+            _ => Description::of(&open_keystore(&text, &self.password(), "--password")?),
+        };
+        Ok(Description { encryption: Some(keystore.derivation()), ..description })
     }
 }
 
@@ -189,15 +198,44 @@ pub(super) fn new_password_of(given: Option<Secret>) -> Result<Zeroizing<String>
     Ok(password)
 }
 
-/// What can be said about a key without revealing it, one `name  value` per line.
-fn description(key: &SecretKey) -> String {
-    let public = key.public_key();
-    format!(
-        "address     {}\npublic key  {}\nnode id     {}",
-        hex(public.address()),
-        hex(public.to_uncompressed()),
-        key.id()
-    )
+/// What can be said about a key without revealing it.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Description {
+    /// How the file is encrypted, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encryption: Option<String>,
+    address: String,
+    /// `None`: the file was not opened, and says that the address is this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node_id: Option<String>,
+}
+
+impl Description {
+    fn of(key: &SecretKey) -> Self {
+        let public = key.public_key();
+        Self {
+            encryption: None,
+            address: hex(public.address()),
+            public_key: Some(hex(public.to_uncompressed())),
+            node_id: Some(key.id().to_string()),
+        }
+    }
+
+    /// Prints it, as text one `name  value` per line.
+    fn print(&self, output: Output) -> Result<(), Failure> {
+        output.print(self, || {
+            let encryption = self.encryption.iter().map(|it| format!("encryption  {it}\n"));
+            let address = format!("address     {}", self.address);
+            let rest = match (&self.public_key, &self.node_id) {
+                (Some(key), Some(id)) => format!("\npublic key  {key}\nnode id     {id}"),
+                _ => ", says the file".to_owned(),
+            };
+            encryption.chain([address, rest]).collect()
+        })
+    }
 }
 
 /// Writes a file that does not exist yet, for this user only.

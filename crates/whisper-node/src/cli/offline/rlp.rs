@@ -1,10 +1,12 @@
 //! `whisper-node rlp`: converts RLP between hexadecimal and a readable form.
 
 use clap::Subcommand;
-use p2p_mux::rlp::text;
+use p2p_mux::rlp::{Item, text};
+use serde::Serialize;
 
 use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::Output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -14,6 +16,8 @@ pub(crate) enum Command {
     Dump {
         /// The bytes in hexadecimal; read from standard input if missing or -
         hex: Option<String>,
+        #[command(flatten)]
+        output: Output,
     },
     /// Convert the output of `dump`, or text in the same form, back to RLP in hexadecimal
     ///
@@ -22,16 +26,53 @@ pub(crate) enum Command {
     Parse {
         /// The text; read from standard input if missing or -
         text: Option<String>,
+        #[command(flatten)]
+        output: Output,
     },
+}
+
+/// RLP in hexadecimal, as JSON.
+#[derive(Serialize)]
+struct Encoded {
+    rlp: String,
+}
+
+/// An item of RLP as JSON: a string of hexadecimal digits, or an array.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum JsonItem {
+    Bytes(String),
+    List(Vec<Self>),
 }
 
 impl Command {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
-            Self::Dump { hex } => console::print(&text::dump(&console::read_bytes(hex)?)?),
-            Self::Parse { text } => {
-                console::print(&console::hex(text::parse(&console::read_text(text)?)?))
+            Self::Dump { hex, output } => {
+                let bytes = console::read_bytes(hex)?;
+                // It checks all of it, and the depth.
+                let text = text::dump(&bytes)?;
+                output.print(&JsonItem::of(&Item::parse(&bytes)?)?, || text)
+            }
+            Self::Parse { text, output } => {
+                let rlp = console::hex(text::parse(&console::read_text(text)?)?);
+                let encoded = Encoded { rlp };
+                output.print(&encoded, || encoded.rlp.clone())
             }
         }
+    }
+}
+
+impl JsonItem {
+    /// Lists are nested at most [`MAX_DEPTH`](p2p_mux::rlp::MAX_DEPTH) deep.
+    fn of(item: &Item<'_>) -> Result<Self, Failure> {
+        let Ok(mut items) = item.items() else {
+            return Ok(Self::Bytes(console::hex(item.bytes()?)));
+        };
+        let mut list = Vec::new();
+        while let Some(item) = items.optional()? {
+            list.push(Self::of(&item)?);
+        }
+        Ok(Self::List(list))
     }
 }

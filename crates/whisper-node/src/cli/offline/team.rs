@@ -7,11 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Subcommand;
 use p2p_identity::causes;
+use serde::Serialize;
 use whisper_rpc::{CertificateHash, Team, TeamCertificate, TeamName, TeamToken, Token};
 
 use crate::cli::config::{keep_team, read_teams};
-use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::Output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -22,6 +23,8 @@ pub(crate) enum Command {
         /// The file of the teams
         #[arg(long, value_name = "FILE")]
         teams: PathBuf,
+        #[command(flatten)]
+        output: Output,
     },
     /// Add a token to a team, and print it
     Token {
@@ -33,6 +36,8 @@ pub(crate) enum Command {
         /// Days after which the token ends [default: never]
         #[arg(long, value_name = "N")]
         days: Option<u32>,
+        #[command(flatten)]
+        output: Output,
     },
     /// Add the certificate of a client to a team, and print its fingerprint. Connections over TLS that show it need no token
     Certificate {
@@ -46,29 +51,49 @@ pub(crate) enum Command {
         /// Days after which the node does not take the certificate any more [default: never]
         #[arg(long, value_name = "N")]
         days: Option<u32>,
+        #[command(flatten)]
+        output: Output,
     },
+}
+
+/// What is printed.
+#[derive(Serialize)]
+struct NewToken<'a> {
+    team: String,
+    token: &'a str,
+    /// When the token ends, in seconds since 1970; `None`: never.
+    expires: Option<u64>,
+}
+
+/// What is printed of a certificate.
+#[derive(Serialize)]
+struct NewCertificate {
+    team: String,
+    /// Its fingerprint.
+    certificate: String,
 }
 
 impl Command {
     /// Runs the command. A running node does not notice: it reads the file again on SIGHUP or `admin_reload`.
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self {
-            Self::Add { name, teams } => {
+            Self::Add { name, teams, output } => {
                 make(&teams)?;
-                add_token(&teams, None, Team::new(name), None)
+                add_token(&teams, None, Team::new(name), None, output)
             }
-            Self::Token { name, teams, days } => {
+            Self::Token { name, teams, days, output } => {
                 let team = existing(&teams, &name)?;
-                add_token(&teams, Some(&team), team.clone(), end(days))
+                add_token(&teams, Some(&team), team.clone(), end(days), output)
             }
-            Self::Certificate { name, certificate, teams, days } => {
+            Self::Certificate { name, certificate, teams, days, output } => {
                 let hash = fingerprint(&certificate)?;
                 let old = existing(&teams, &name)?;
                 let mut team = old.clone();
                 team.certificates.retain(|other| other.hash != hash);
                 team.certificates.push(TeamCertificate { hash, expires: end(days) });
                 keep_team(&teams, &name, Some(&old), Some(&team)).map_err(Failure::Team)?;
-                console::print(&hash.to_string())
+                let added = NewCertificate { team: name.to_string(), certificate: hash.to_string() };
+                output.print(&added, || added.certificate.clone())
             }
         }
     }
@@ -111,9 +136,11 @@ fn add_token(
     old: Option<&Team>,
     mut team: Team,
     expires: Option<u64>,
+    output: Output,
 ) -> Result<(), Failure> {
     let token = Token::random();
     team.tokens.push(TeamToken { hash: token.hash(), expires });
     keep_team(path, &team.name, old, Some(&team)).map_err(Failure::Team)?;
-    console::print(token.reveal())
+    let new = NewToken { team: team.name.to_string(), token: token.reveal(), expires };
+    output.print(&new, || new.token.to_owned())
 }

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use whisper_archive::{EmbeddedArchive, OpenError};
 
 use super::data_dir::{DataLock, data_dir, data_dir_path};
-use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::Output;
 use crate::cli::flags::archive::ARCHIVE_FILE;
 
 /// The file in a backup that lists the others.
@@ -32,6 +32,21 @@ pub(crate) struct Backup {
     /// Data directory of the node, which must not run [default: ~/.whisper-node]
     #[arg(long, value_name = "DIR")]
     datadir: Option<PathBuf>,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What was copied.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Copied {
+    /// The files, as paths from `to`.
+    files: Vec<String>,
+    to: PathBuf,
+    /// The new id of a restored archive: its clients read it from the beginning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archive_id: Option<String>,
 }
 
 /// The flags of `restore`.
@@ -43,6 +58,9 @@ pub(crate) struct Restore {
     /// Data directory of the node, which is made, or is empty [default: ~/.whisper-node]
     #[arg(long, value_name = "DIR")]
     datadir: Option<PathBuf>,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 /// What a backup contains.
@@ -80,12 +98,16 @@ impl Backup {
         let contents = Contents { version: env!("CARGO_PKG_VERSION").to_owned(), files };
         let (list, text) = (self.to.join(LIST), toml::to_string(&contents).map_err(Failure::Plan)?);
         write(&list, text.as_bytes()).map_err(failed(&list))?;
-        console::print(&format!(
-            "{} files of {} are in {}. They contain the key of the node: keep them secret.",
-            contents.files.len(),
-            datadir.display(),
-            self.to.display(),
-        ))
+        let files = contents.files.into_keys().collect();
+        let copied = Copied { files, to: self.to, archive_id: None };
+        self.output.print(&copied, || {
+            format!(
+                "{} files of {} are in {}. They contain the key of the node: keep them secret.",
+                copied.files.len(),
+                datadir.display(),
+                copied.to.display(),
+            )
+        })
     }
 }
 
@@ -113,26 +135,37 @@ impl Restore {
             return Err(Failure::DataDirNotEmpty { path: datadir });
         }
         let _lock = DataLock::acquire(&datadir, "lock")?;
+        let mut archive = None;
         for name in contents.files.keys() {
             let (from, to) = (self.from.join(name), datadir.join(name));
             copy(&from, &to).map_err(failed(&to))?;
             if to.file_name() == Some(OsStr::new(ARCHIVE_FILE)) {
-                renew(&to)?;
+                archive = renew(&to)?.map(|id| (to, id));
             }
         }
-        console::print(&format!("{} files are in {}", contents.files.len(), datadir.display()))
+        let files = contents.files.into_keys().collect();
+        let archive_id = archive.as_ref().map(|(_, id)| id.clone());
+        let copied = Copied { files, to: datadir, archive_id };
+        self.output.print(&copied, || {
+            let renewed = archive.iter().map(|(path, id)| {
+                format!(
+                    "The archive {} has the new id {id}: its clients read it from the beginning.\n",
+                    path.display(),
+                )
+            });
+            let count = format!("{} files are in {}", copied.files.len(), copied.to.display());
+            renewed.chain([count]).collect()
+        })
     }
 }
 
-/// Gives a restored archive another id: clients may have read more of it than the backup has, and begin again.
-fn renew(path: &Path) -> Result<(), Failure> {
+/// Gives a restored archive another id, which is returned: clients may have read more of it than the backup has, and begin
+/// again.
+fn renew(path: &Path) -> Result<Option<String>, Failure> {
     match EmbeddedArchive::renew(SystemWorld::shared(), path) {
-        Ok(id) => console::print(&format!(
-            "The archive {} has the new id {id}: its clients read it from the beginning.",
-            path.display(),
-        )),
+        Ok(id) => Ok(Some(id.to_string())),
         // The node makes a new one.
-        Err(OpenError::Damaged { .. }) => Ok(()),
+        Err(OpenError::Damaged { .. }) => Ok(None),
         Err(error) => Err(Failure::RestoredArchive(error)),
     }
 }

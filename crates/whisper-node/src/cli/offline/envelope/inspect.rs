@@ -1,16 +1,91 @@
 //! What can be read of an envelope without a key.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use clap::ValueEnum as _;
+use clap::{Args, ValueEnum as _};
+use serde::Serialize;
 use whisper_envelope::{Bloom, Dialect, Envelope};
 use whisper_pow::work;
 
+use super::EnvelopeArgs;
 use super::rule_name::RuleName;
 use crate::cli::console::hex;
+use crate::cli::failure::Failure;
+use crate::cli::flags::Output;
+
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    envelope: EnvelopeArgs,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What can be read of an envelope without a key. What an envelope does not have is `null`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Inspected {
+    hash: String,
+    /// 5 or 6.
+    dialect: u64,
+    /// Only in shh/5.
+    version: Option<u32>,
+    aes_nonce: Option<String>,
+    expiry: u32,
+    ttl: u32,
+    /// When it was sent, in seconds since 1970; `None` if that was before.
+    sent: Option<u32>,
+    topic: String,
+    nonce: u64,
+    data: String,
+    /// Size in bytes, as go-ethereum counts it, and that of the RLP.
+    size: usize,
+    rlp_size: usize,
+    bloom: String,
+    /// As go-ethereum computes it.
+    geth_bloom: String,
+    /// The work under each rule; `None` if it has none.
+    work: BTreeMap<String, Option<f64>>,
+}
+
+impl Inspect {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let envelope = self.envelope.envelope()?;
+        self.output.print(&Inspected::of(&envelope), || describe(&envelope))
+    }
+}
+
+impl Inspected {
+    fn of(envelope: &Envelope) -> Self {
+        let is_old = envelope.dialect() == Dialect::V5;
+        let work_of = |rule: &RuleName| {
+            let name = rule.name();
+            (name, work((*rule).into(), envelope).ok().map(whisper_pow::Work::get))
+        };
+        Self {
+            hash: hex(envelope.hash()),
+            dialect: envelope.dialect().version(),
+            version: is_old.then(|| envelope.version()),
+            aes_nonce: envelope.aes_nonce().filter(|_| is_old).map(hex),
+            expiry: envelope.expiry(),
+            ttl: envelope.ttl(),
+            sent: envelope.sent(),
+            topic: envelope.topic().to_string(),
+            nonce: envelope.nonce(),
+            data: hex(envelope.data()),
+            size: envelope.size(),
+            rlp_size: envelope.raw().len(),
+            bloom: hex(envelope.bloom().0),
+            geth_bloom: hex(Bloom::of_overwriting(envelope.topic()).0),
+            work: RuleName::value_variants().iter().map(work_of).collect(),
+        }
+    }
+}
 
 /// Describes an envelope, one `name  value` per line.
-pub(super) fn describe(envelope: &Envelope) -> String {
+fn describe(envelope: &Envelope) -> String {
     let mut page = String::new();
     let mut line = |name: &str, value: String| {
         // Writing to a string does not fail.

@@ -1,12 +1,13 @@
 //! Opens an envelope.
 
 use clap::Args;
+use serde::Serialize;
 use whisper_envelope::Message;
 
 use super::{EnvelopeArgs, symmetric};
-use crate::cli::console::{hex, print};
+use crate::cli::console::hex;
 use crate::cli::failure::Failure;
-use crate::cli::flags::Secret;
+use crate::cli::flags::{Output, Secret};
 
 #[derive(Args, Debug)]
 pub(crate) struct Open {
@@ -15,6 +16,20 @@ pub(crate) struct Open {
 
     #[command(flatten)]
     key: KeyArgs,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// The content of an envelope.
+#[derive(Serialize)]
+struct Opened {
+    payload: String,
+    padding: String,
+    /// The public key that signed it.
+    signer: Option<String>,
+    /// The payload, if it is UTF-8.
+    text: Option<String>,
 }
 
 /// The key. Each can be given as file:PATH, env:NAME or ask, too: other users of the machine can read the command line.
@@ -44,7 +59,18 @@ impl Open {
                 envelope.open_symmetric(&symmetric(sym_key, password)?)?
             }
         };
-        print(&describe(&message))
+        self.output.print(&Opened::of(&message), || describe(&message))
+    }
+}
+
+impl Opened {
+    fn of(message: &Message) -> Self {
+        Self {
+            payload: hex(&message.payload),
+            padding: hex(&message.padding),
+            signer: message.signer.map(|key| hex(key.to_uncompressed())),
+            text: str::from_utf8(&message.payload).ok().map(str::to_owned),
+        }
     }
 }
 

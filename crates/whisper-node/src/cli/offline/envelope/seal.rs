@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use clap::Args;
 use p2p_identity::{NodeId, PublicKey};
+use serde::Serialize;
 use whisper_envelope::{Dialect, Draft, Padding, Recipient, SymmetricKey, Topic};
 use whisper_pow::{Miner, Target, Work};
 use whisper_protocol::Clock;
 
 use super::rule_name::RuleName;
 use super::{DialectName, symmetric};
-use crate::cli::console::{hex, parse_hex, print};
+use crate::cli::console::{hex, parse_hex};
 use crate::cli::failure::Failure;
-use crate::cli::flags::Secret;
+use crate::cli::flags::{Output, Secret};
 
 #[derive(Args, Debug)]
 pub(crate) struct Seal {
@@ -49,6 +50,16 @@ pub(crate) struct Seal {
 
     #[command(flatten)]
     work: WorkArgs,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// The envelope that was made.
+#[derive(Serialize)]
+struct Sealed {
+    envelope: String,
+    hash: String,
 }
 
 /// The recipient. Secrets can be given as file:PATH, env:NAME or ask: other users of the machine can read the command line.
@@ -131,7 +142,9 @@ impl Seal {
             .map_err(|_| Failure::PowTime(self.work.pow_time))?;
         let sealed =
             Miner::new().seal(&unsealed, self.work.rule.into(), self.work.target()?, time).await?;
-        print(&hex(sealed.envelope.raw()))
+        let (envelope, hash) = (hex(sealed.envelope.raw()), hex(sealed.envelope.hash()));
+        let sealed = Sealed { envelope, hash };
+        self.output.print(&sealed, || sealed.envelope.clone())
     }
 }
 

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use keccak_lanes::Keccak256;
 use p2p_identity::{PublicKey, Signature};
+use serde::Serialize;
 
-use crate::cli::console::{hex, parse_hex, print};
+use crate::cli::console::{hex, parse_hex};
 use crate::cli::failure::Failure;
+use crate::cli::flags::Output;
 
 /// What is signed.
 #[derive(Args, Debug)]
@@ -37,6 +39,23 @@ pub(crate) struct Verify {
 
     #[command(flatten)]
     message: MessageArgs,
+
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What is printed of a signature.
+#[derive(Serialize)]
+struct Signed {
+    signature: String,
+}
+
+/// Who has signed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Signer {
+    address: String,
+    public_key: String,
 }
 
 impl MessageArgs {
@@ -55,11 +74,12 @@ impl MessageArgs {
     }
 }
 
-/// A signature as wallets write it: `v` is 27 or 28.
-pub(super) fn signature_text(signature: &Signature) -> String {
+/// Prints a signature as wallets write it: `v` is 27 or 28.
+pub(super) fn print_signature(signature: &Signature, output: Output) -> Result<(), Failure> {
     let mut bytes = signature.to_bytes();
     bytes[64] += 27;
-    hex(bytes)
+    let signed = Signed { signature: hex(bytes) };
+    output.print(&signed, || signed.signature.clone())
 }
 
 impl Verify {
@@ -71,7 +91,9 @@ impl Verify {
         if self.signer != "-" && !is_of(&parse_hex(&self.signer)?, &signer)? {
             return Err(Failure::OtherSigner { address: hex(signer.address()) });
         }
-        print(&format!("signed by {}", hex(signer.address())))
+        let found =
+            Signer { address: hex(signer.address()), public_key: hex(signer.to_uncompressed()) };
+        self.output.print(&found, || format!("signed by {}", found.address))
     }
 }
 
