@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use keccak_lanes::Keccak256;
 use whisper_rpc::client::{ShhClient as _, ShhSubscriptions as _};
 use whisper_rpc::types::{Criteria, MessageJson, NewMessage};
@@ -53,20 +53,34 @@ impl Command {
     }
 }
 
+/// The flags of both ends: over which node, and how the messages are.
+#[derive(Args, Debug)]
+pub(crate) struct MessageArgs {
+    #[command(flatten)]
+    channel: Channel,
+
+    #[command(flatten)]
+    target: Target,
+
+    /// Work of the messages
+    #[arg(long, value_name = "POW", default_value_t = whisper_protocol::Config::default().min_work.get())]
+    pow: f64,
+}
+
 /// The topic of a transfer, at a running node.
 struct Topic {
     node: Connection,
     key: String,
-    channel: Channel,
+    topic: whisper_envelope::Topic,
     /// Work of the messages.
     pow: f64,
 }
 
 impl Topic {
-    async fn open(target: &Target, channel: Channel, pow: f64) -> Result<Self, Failure> {
-        let node = target.connect().await?;
-        let key = channel.add_key(&node).await?;
-        Ok(Self { node, key, channel, pow })
+    async fn open(args: &MessageArgs) -> Result<Self, Failure> {
+        let node = args.target.connect().await?;
+        let key = args.channel.add_key(&node).await?;
+        Ok(Self { node, key, topic: args.channel.topic(), pow: args.pow })
     }
 
     /// The messages from now on. What an earlier transfer has left in the pool is not for this one.
@@ -75,7 +89,7 @@ impl Topic {
     ) -> Result<jsonrpsee::core::client::Subscription<MessageJson>, Failure> {
         let criteria = Criteria {
             sym_key_id: self.key.clone(),
-            topics: vec![self.channel.topic().into()],
+            topics: vec![self.topic.into()],
             ..Criteria::default()
         };
         self.node.messages(&criteria).await.map_err(Failure::Call)
@@ -85,7 +99,7 @@ impl Topic {
         let message = NewMessage {
             sym_key_id: self.key.clone(),
             ttl: TTL_SECS,
-            topic: self.channel.topic(),
+            topic: self.topic,
             payload: p2p_mux::rlp::encode(message).into(),
             pow_time: WORK_SECS,
             pow_target: self.pow,

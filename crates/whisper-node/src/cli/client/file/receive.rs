@@ -13,11 +13,10 @@ use tokio::time::{Instant, timeout_at};
 use whisper_rpc::types::MessageJson;
 
 use super::message::{FileMessage, MAGIC, MAX_WANTED, PIECE_BYTES, id_of, pieces_of};
-use super::{Topic, file_message, hash_of};
-use crate::cli::client::channel::Channel;
-use crate::cli::client::connection::Target;
+use super::{MessageArgs, Topic, file_message, hash_of};
 use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::print_json;
 use crate::cli::process::stop_signal::stop_signal;
 use crate::cli::progress::Progress;
 
@@ -32,14 +31,7 @@ pub(crate) struct Receive {
     dir: PathBuf,
 
     #[command(flatten)]
-    channel: Channel,
-
-    #[command(flatten)]
-    target: Target,
-
-    /// Work of the messages
-    #[arg(long, value_name = "POW", default_value_t = whisper_protocol::Config::default().min_work.get())]
-    pow: f64,
+    messages: MessageArgs,
 
     /// Largest file that is received, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
@@ -72,13 +64,13 @@ impl Receive {
     /// Waits for an offer, and receives the file.
     pub(super) async fn run(self) -> Result<(), Failure> {
         let stop = stop_signal().map_err(Failure::Signals)?;
-        let topic = Topic::open(&self.target, self.channel.clone(), self.pow).await?;
+        let topic = Topic::open(&self.messages).await?;
         let received = tokio::select! {
             () = stop => Err(Failure::TransferStopped),
             received = self.receive(&topic) => received,
         };
         topic.close().await;
-        console::print(&serde_json::to_string(&received?).map_err(Failure::Json)?)
+        print_json(&received?)
     }
 
     async fn receive(&self, topic: &Topic) -> Result<Line, Failure> {

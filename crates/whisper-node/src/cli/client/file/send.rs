@@ -10,11 +10,10 @@ use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::message::{FileMessage, MAGIC, MAX_WANTED, PIECE_BYTES, id_of, pieces_of};
-use super::{Topic, file_message, hash_of};
-use crate::cli::client::channel::Channel;
-use crate::cli::client::connection::Target;
+use super::{MessageArgs, Topic, file_message, hash_of};
 use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::print_json;
 use crate::cli::process::stop_signal::stop_signal;
 use crate::cli::progress::Progress;
 
@@ -28,14 +27,7 @@ pub(crate) struct Send {
     file: PathBuf,
 
     #[command(flatten)]
-    channel: Channel,
-
-    #[command(flatten)]
-    target: Target,
-
-    /// Work of the messages
-    #[arg(long, value_name = "POW", default_value_t = whisper_protocol::Config::default().min_work.get())]
-    pow: f64,
+    messages: MessageArgs,
 
     /// Give up if no receiver asks for this time, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
@@ -59,14 +51,14 @@ impl Send {
         let (hash, size) = hash_of(&self.file).map_err(failed)?;
         let name = self.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let offer = FileMessage::Offer { magic: MAGIC, hash, size, name };
-        let topic = Topic::open(&self.target, self.channel.clone(), self.pow).await?;
+        let topic = Topic::open(&self.messages).await?;
         let sent = tokio::select! {
             () = stop => Err(Failure::TransferStopped),
             sent = self.serve(&topic, &offer, &hash, size) => sent,
         };
         topic.close().await;
         let line = Line { hash: console::hex(hash), size, sent: sent? };
-        console::print(&serde_json::to_string(&line).map_err(Failure::Json)?)
+        print_json(&line)
     }
 
     /// Answers until a receiver has everything. Returns the number of pieces that were sent.
