@@ -56,6 +56,8 @@ enum Command {
     Send(client::send::Send),
     /// Print the messages that a running node receives, one JSON object a line
     Listen(client::listen::Listen),
+    /// Chat with others on a topic, in the terminal, over a running node
+    Chat(client::chat::Chat),
     /// Show what a running node does, again each second
     Top(client::top::Top),
     /// Send a file over a running node, or receive one; an interrupted transfer goes on where it stopped
@@ -144,6 +146,7 @@ impl Invocation {
             Some(Command::Doctor(doctor)) => doctor.run().await,
             Some(Command::Send(command)) => command.run().await,
             Some(Command::Listen(command)) => command.run().await,
+            Some(Command::Chat(command)) => command.run().await,
             Some(Command::Top(command)) => command.run().await,
             Some(Command::File(command)) => command.run().await,
             Some(Command::Trace(command)) => command.run().await,

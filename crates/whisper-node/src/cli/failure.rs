@@ -157,6 +157,12 @@ pub(crate) enum Failure {
     /// A message is not known to have arrived.
     #[error("not delivered: {0}")]
     NotDelivered(String),
+    /// The chat is not in a terminal.
+    #[error("the chat needs a terminal: use `send` and `listen` in scripts")]
+    NoScreen,
+    /// The terminal cannot be used.
+    #[error("cannot use the terminal")]
+    Screen(#[source] io::Error),
     /// A file that is sent or received.
     #[error("cannot use {}", path.display())]
     TransferFile { path: PathBuf, source: io::Error },

@@ -102,6 +102,7 @@ fn the_flags_that_the_book_names_exist() {
             let commands = [
                 &[][..],
                 &["bootnode"],
+                &["chat"],
                 &["discover", "crawl"],
                 &["history"],
                 &["network", "init"],
