@@ -29,7 +29,12 @@ const followsAPost = async () => {
   await browser.press('Enter')
   await until(browser, `${text('#explanation')}.includes('in the pool of this node')`)
   await until(browser, `${text('#explanation')}.includes('has the message, and waits for the application')`)
-  // The button in the list of posts does the same.
+  // What other nodes say about it: here there is only this one.
+  await tabTo(browser, `document.activeElement.id === 'trace'`)
+  await browser.press('Enter')
+  await until(browser, `${text('#explanation')}.includes('it was posted there')`)
+  await until(browser, `${text('#explanation')}.includes('1 node answered: all that could be asked.')`)
+  // The button in the list of posts explains it as well.
   await browser.evaluate(`document.getElementById('explanation').replaceChildren()`)
   await browser.evaluate(`document.activeElement.blur()`)
   await tabTo(browser, `document.activeElement.closest('#posts')`)

@@ -105,4 +105,10 @@ impl TeamView {
         let team = self.0.check().ok()?;
         Some(explanation_for(&self.0.account, &team.scopes, hash))
     }
+
+    /// Whether the team may ask other nodes about an envelope: it is a post of the team that the node remembers.
+    #[must_use]
+    pub fn may_trace(&self, hash: &[u8; 32]) -> bool {
+        self.is_valid() && self.0.account.receipt(hash).is_some()
+    }
 }

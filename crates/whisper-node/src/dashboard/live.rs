@@ -17,7 +17,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use whisper_rpc::types::ExplanationJson;
+use whisper_rpc::types::{ExplanationJson, TraceJson};
 use whisper_rpc::{RpcView, TeamView, accepted_sub_protocol};
 
 use super::feed::{Feed, INTERVAL};
@@ -34,12 +34,17 @@ const MAX_QUESTION: usize = 256;
 /// Minimum time between two answers: an answer tries filters.
 const ANSWER_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Maximum time to wait for other nodes. The page gets no snapshots meanwhile.
+const TRACE_TIME: Duration = Duration::from_secs(2);
+
 /// What the page asks.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Question {
-    /// The hash of an envelope, in hexadecimal.
-    explain: String,
+#[serde(rename_all = "camelCase")]
+enum Question {
+    /// What happened here to the envelope with this hash, in hexadecimal.
+    Explain(String),
+    /// What happened to it at the nodes that consent.
+    Trace(String),
 }
 
 /// What the page is sent.
@@ -49,6 +54,7 @@ pub(super) enum News {
     Snapshot(Box<Snapshot>),
     Team(Box<TeamSnapshot>),
     Explanation(Box<ExplanationJson>),
+    Trace(Box<TraceJson>),
     /// Why a question has no answer.
     Refused(String),
 }
@@ -93,6 +99,14 @@ impl Shown {
                 ticks.tick().await;
                 json(&News::Team(Box::new(TeamSnapshot::of(team, &dashboard.sources))))
             }
+        }
+    }
+
+    /// The team that is shown; `None`: the whole node.
+    const fn team(&self) -> Option<&TeamView> {
+        match self {
+            Self::Node(_) => None,
+            Self::Team(team, _) => Some(team),
         }
     }
 
@@ -161,32 +175,55 @@ async fn send<Io: AsyncRead + AsyncWrite + Unpin>(
 
 /// Answers a question. Questions of one page are answered one after another.
 async fn answer(dashboard: &Dashboard, shown: &Shown, text: &str) -> News {
-    let hash = match hash(text) {
-        Ok(hash) => hash,
-        Err(why) => return News::Refused(why),
+    let asked = serde_json::from_str(text).map_err(|error| error.to_string());
+    let answer = async {
+        match asked {
+            Ok(Question::Explain(digits)) => match hash(&digits) {
+                Ok(hash) => explanation(dashboard, shown, hash).await,
+                Err(why) => News::Refused(why),
+            },
+            Ok(Question::Trace(digits)) => match hash(&digits) {
+                Ok(hash) => trace(dashboard, shown, hash).await,
+                Err(why) => News::Refused(why),
+            },
+            Err(why) => News::Refused(why),
+        }
     };
+    tokio::join!(answer, tokio::time::sleep(ANSWER_INTERVAL)).0
+}
+
+/// What happened here to an envelope.
+async fn explanation(dashboard: &Dashboard, shown: &Shown, hash: [u8; 32]) -> News {
     let whisper = dashboard.sources.whisper.clone();
-    let team = match shown {
-        Shown::Node(_) => None,
-        Shown::Team(team, _) => Some(team.clone()),
-    };
+    let team = shown.team().cloned();
     // It tries filters, which takes time.
     let explained = tokio::task::spawn_blocking(move || match team {
         Some(team) => team::explain(&team, &hash),
         None => Some(explain(&whisper, &hash)),
     });
-    let (explained, ()) = tokio::join!(explained, tokio::time::sleep(ANSWER_INTERVAL));
-    match explained {
+    match explained.await {
         Ok(Some(explanation)) => News::Explanation(Box::new(explanation)),
         Ok(None) => News::Refused("the token is no longer valid".to_owned()),
         Err(_) => News::Refused("the node stops, or the explanation failed".to_owned()),
     }
 }
 
+/// What happened to an envelope at the nodes that consent. For a team, an envelope that is not its own is like one that is
+/// unknown.
+async fn trace(dashboard: &Dashboard, shown: &Shown, hash: [u8; 32]) -> News {
+    if shown.team().is_some_and(|team| !team.may_trace(&hash)) {
+        let unknown = TraceJson { hash: hash.into(), complete: true, nodes: Vec::new() };
+        return News::Trace(Box::new(unknown));
+    }
+    match dashboard.sources.whisper.trace(hash, TRACE_TIME).await {
+        Ok(trace) => News::Trace(Box::new(trace.into())),
+        Err(off) => News::Refused(off.to_string()),
+    }
+}
+
 /// The hash that is asked for.
-fn hash(text: &str) -> Result<[u8; 32], String> {
-    let question: Question = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let digits = question.explain.trim();
+fn hash(digits: &str) -> Result<[u8; 32], String> {
+    let digits = digits.trim();
     let digits = digits.strip_prefix("0x").unwrap_or(digits);
     let mut hash = [0; 32];
     hex::decode_to_slice(digits, &mut hash)
@@ -228,11 +265,14 @@ mod tests {
     fn a_question_is_a_hash() {
         let digits = "07".repeat(32);
         for text in [format!("0x{digits}"), format!(" {digits} ")] {
-            assert_eq!(hash(&format!("{{\"explain\":{text:?}}}")), Ok([7; 32]));
+            assert_eq!(hash(&text), Ok([7; 32]));
         }
-        assert!(hash("{\"explain\":\"0x07\"}").unwrap_err().contains("64 hexadecimal digits"));
-        for wrong in ["", "[]", "{}", "{\"explain\":1}", "{\"explain\":\"\",\"more\":1}"] {
-            assert!(hash(wrong).is_err(), "{wrong}");
+        assert!(hash("0x07").unwrap_err().contains("64 hexadecimal digits"));
+        for right in ["{\"explain\":\"x\"}", "{\"trace\":\"x\"}"] {
+            assert!(serde_json::from_str::<Question>(right).is_ok(), "{right}");
+        }
+        for wrong in ["", "[]", "{}", "{\"explain\":1}", "{\"explain\":\"\",\"trace\":\"\"}"] {
+            assert!(serde_json::from_str::<Question>(wrong).is_err(), "{wrong}");
         }
     }
 }

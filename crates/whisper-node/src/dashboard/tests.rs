@@ -252,6 +252,14 @@ async fn a_team_sees_its_own_posts_and_a_stranger_nothing() {
         let unknown = format!("0x{}", "5a".repeat(32));
         let of_foreign = ask(&foreign.0).await.to_string().replace(&foreign.0, &unknown);
         assert_eq!(of_foreign, ask(&unknown).await.to_string(), "as one that is unknown");
+        // The other nodes are asked about own posts only; this node has none to ask.
+        let mut trace = async |hash: &str, kind| {
+            page.send(Message::text(format!("{{\"trace\":\"{hash}\"}}"))).await.unwrap();
+            next_of(&mut page, kind).await.to_string()
+        };
+        let of_foreign = trace(&foreign.0, "trace").await.replace(&foreign.0, &unknown);
+        assert_eq!(of_foreign, trace(&unknown, "trace").await);
+        assert!(trace(&own.0, "refused").await.contains("does not speak trace/1"));
     }
     let hashes: Vec<_> = posts.into_iter().map(|(hash, _)| hash).collect();
     others_see_the_node_or_nothing(&node, &hashes).await;

@@ -466,19 +466,44 @@ function explained(found) {
   $('explanation').replaceChildren(...parts)
 }
 
+// The way of an envelope through the nodes that answered, as a tree.
+function traced({ nodes, complete }) {
+  const now = latest?.at ?? Date.now() / 1000
+  const tree = element('ul')
+  const items = []
+  for (const node of nodes) {
+    const came = !node.arrival ? 'does not have it' : { here: 'it was posted there', peer: 'it came from a peer', forgotten: 'it came from a peer that has left' }[node.arrival.from]
+    const when = node.arrival ? `, ${ago(node.arrival.at, now)}` : ''
+    const left = node.left ? `; it left the pool ${ago(node.left, now)} (${node.state})` : ''
+    const drops = node.drops.map((drop) => `; ${drop.reason}, ${ago(drop.at, now)}`).join('')
+    const name = latest?.node?.enode.includes(node.node.slice(2)) ? 'this node' : peerName(node.node)
+    const item = element('li', `${name}: ${came}${when}${left}${drops}`)
+    const below = element('ul')
+    for (const { peer, why } of node.notSent) below.append(element('li', `not sent to ${peerName(peer)}: ${SKIPPED[why] ?? why}`))
+    item.append(below)
+    const above = items[node.parent]?.lastElementChild ?? tree
+    above.append(item)
+    items.push(item)
+  }
+  for (const empty of tree.querySelectorAll('ul:empty')) empty.remove()
+  const rest = complete ? 'all that could be asked' : 'others did not answer in time'
+  const count = `${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'} answered: ${rest}.`
+  $('explanation').replaceChildren(element('h3', 'The way through the network'), tree, element('p', count))
+}
+
 function look(hash) {
   $('hash').value = hash
   $('find').scrollIntoView()
   ask()
 }
 
-function ask() {
+function ask(what = 'explain') {
   if (socket?.readyState !== WebSocket.OPEN) {
     $('explanation').textContent = 'There is no connection to the node.'
     return
   }
   $('explanation').textContent = 'Looking…'
-  socket.send(JSON.stringify({ explain: $('hash').value.trim() }))
+  socket.send(JSON.stringify({ [what]: $('hash').value.trim() }))
 }
 
 // --- The connection ---
@@ -515,12 +540,13 @@ function connect() {
     $('entry').hidden = true
   })
   socket.addEventListener('message', ({ data }) => {
-    const { snapshot, team, explanation, refused } = JSON.parse(data)
+    const { snapshot, team, explanation, trace, refused } = JSON.parse(data)
     if (snapshot ?? team) {
       ;[before, latest] = [latest, snapshot ?? team]
       show('live', 'live')
       draw()
     } else if (explanation) explained(explanation)
+    else if (trace) traced(trace)
     else $('explanation').textContent = refused
   })
   socket.addEventListener('close', async () => {
@@ -573,6 +599,7 @@ function start() {
     event.preventDefault()
     ask()
   })
+  $('trace').addEventListener('click', () => $('explain').reportValidity() && ask('trace'))
   $('entry').addEventListener('submit', (event) => {
     event.preventDefault()
     token = $('token').value.trim()
