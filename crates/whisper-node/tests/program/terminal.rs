@@ -54,6 +54,11 @@ impl Terminal {
 
     /// Waits until the screen has a text; `None` at the end of the program.
     fn wait_for(&self, text: &str) -> Option<String> {
+        self.wait_for_all(&[text])
+    }
+
+    /// Waits until the screen has all texts; `None` at the end of the program.
+    fn wait_for_all(&self, texts: &[&str]) -> Option<String> {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let shown = self.tmux(&["capture-pane", "-p"]).unwrap();
@@ -61,10 +66,10 @@ impl Terminal {
                 return None;
             }
             let shown = String::from_utf8(shown.stdout).unwrap();
-            if shown.contains(text) {
+            if texts.iter().all(|text| shown.contains(text)) {
                 return Some(shown);
             }
-            assert!(Instant::now() < deadline, "no {text:?} in {shown}");
+            assert!(Instant::now() < deadline, "no {texts:?} in {shown}");
         }
     }
 }
@@ -151,8 +156,8 @@ fn two_chats_on_two_nodes_talk_to_each_other_and_to_clients() {
 
     // In another size everything is still there.
     alice.tmux(&["resize-window", "-x", "44", "-y", "9"]).unwrap();
-    let narrow = alice.wait_for("carol  from a script").unwrap();
-    assert!(narrow.lines().count() <= 9 && narrow.contains("alice> "), "{narrow}");
+    let narrow = alice.wait_for_all(&["carol  from a script", "alice>"]).unwrap();
+    assert!(narrow.lines().count() <= 9, "{narrow}");
     alice.tmux(&["resize-window", "-x", "120", "-y", "40"]).unwrap();
 
     // The terminal is as it was: what is typed is shown, and lines are lines.

@@ -100,10 +100,14 @@ mod tests {
         chat
     }
 
-    fn shown(chat: &mut Conversation, width: u16, height: u16) -> String {
+    fn drawn(chat: &mut Conversation, width: u16, height: u16) -> Terminal<TestBackend> {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal.draw(|frame| draw(frame, chat)).unwrap();
-        terminal.backend().to_string()
+        terminal
+    }
+
+    fn shown(chat: &mut Conversation, width: u16, height: u16) -> String {
+        drawn(chat, width, height).backend().to_string()
     }
 
     fn press(chat: &mut Conversation, code: KeyCode) {
@@ -167,7 +171,7 @@ mod tests {
         }
         for (width, height) in (0..60).flat_map(|width| (0..9).map(move |height| (width, height))) {
             chat.below = usize::from(width) * 3;
-            shown(&mut chat, width, height);
+            drawn(&mut chat, width, height);
         }
         let wide = shown(&mut chat, 60, 6);
         assert!(wide.contains("alice> what is typed, "), "{wide}");
