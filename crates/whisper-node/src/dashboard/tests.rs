@@ -241,25 +241,23 @@ async fn a_team_sees_its_own_posts_and_a_stranger_nothing() {
         let other = if name == "alarms" { "payments" } else { "alarms" };
         let text = snapshot.to_string();
         assert!(!text.contains(other) && !text.contains(&foreign.0), "{text}");
-        let mut ask = async |hash: &str| {
-            page.send(Message::text(format!("{{\"explain\":\"{hash}\"}}"))).await.unwrap();
-            next_of(&mut page, "explanation").await
+        let mut ask = async |what: &str, hash: &str, kind| {
+            page.send(Message::text(format!("{{\"{what}\":\"{hash}\"}}"))).await.unwrap();
+            next_of(&mut page, kind).await
         };
-        let explained = ask(&own.0).await;
+        let explained = ask("explain", &own.0, "explanation").await;
         assert_eq!(explained["state"], "pooled");
         let filters = explained["pooled"]["filters"].as_array().unwrap();
         assert!(filters.len() == 1 && own.1.starts_with(filters[0]["id"].as_str().unwrap()));
         let unknown = format!("0x{}", "5a".repeat(32));
-        let of_foreign = ask(&foreign.0).await.to_string().replace(&foreign.0, &unknown);
-        assert_eq!(of_foreign, ask(&unknown).await.to_string(), "as one that is unknown");
+        for (what, kind) in [("explain", "explanation"), ("trace", "trace")] {
+            let of_foreign = ask(what, &foreign.0, kind).await.to_string();
+            let of_unknown = ask(what, &unknown, kind).await.to_string();
+            assert_eq!(of_foreign.replace(&foreign.0, &unknown), of_unknown, "{what}");
+        }
         // The other nodes are asked about own posts only; this node has none to ask.
-        let mut trace = async |hash: &str, kind| {
-            page.send(Message::text(format!("{{\"trace\":\"{hash}\"}}"))).await.unwrap();
-            next_of(&mut page, kind).await.to_string()
-        };
-        let of_foreign = trace(&foreign.0, "trace").await.replace(&foreign.0, &unknown);
-        assert_eq!(of_foreign, trace(&unknown, "trace").await);
-        assert!(trace(&own.0, "refused").await.contains("does not speak trace/1"));
+        let refused = ask("trace", &own.0, "refused").await.to_string();
+        assert!(refused.contains("does not speak trace/1"), "{refused}");
     }
     let hashes: Vec<_> = posts.into_iter().map(|(hash, _)| hash).collect();
     others_see_the_node_or_nothing(&node, &hashes).await;

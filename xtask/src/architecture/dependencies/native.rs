@@ -75,8 +75,12 @@ fn compiling(metadata: &Value) -> BTreeSet<String> {
             }
         }
     }
-    let used = found.iter().filter_map(|id| packages.get(id));
-    used.filter(|package| compiles(package)).map(|package| text_of(package, "name")).collect()
+    let name = |id: &String| packages.get(id).map(|package| text_of(package, "name"));
+    let compiles_c = |id: &&String| {
+        let uses: BTreeSet<_> = edges.get(*id).into_iter().flatten().filter_map(name).collect();
+        packages.get(*id).is_some_and(|package| compiles(package, &uses))
+    };
+    found.iter().filter(compiles_c).filter_map(name).collect()
 }
 
 /// The packages that `node` depends on, but for those of its tests.
@@ -89,11 +93,12 @@ fn is_published(package: &Value) -> bool {
     package["publish"].as_array().is_none_or(|registries| !registries.is_empty())
 }
 
-/// Whether the package's build script compiles C.
-fn compiles(package: &Value) -> bool {
+/// Whether the package's build script compiles C. `uses`: the names of what it depends on with the features that it has.
+fn compiles(package: &Value, uses: &BTreeSet<String>) -> bool {
     list_of(package, "dependencies").any(|dependency| {
+        let is_used = |name: &str| dependency["optional"] != true || uses.contains(name);
         dependency["kind"] == "build"
-            && COMPILERS.iter().any(|compiler| dependency["name"] == *compiler)
+            && COMPILERS.iter().any(|name| dependency["name"] == *name && is_used(name))
     })
 }
 
@@ -155,6 +160,22 @@ mod tests {
             ] },
         });
         assert_eq!(compiling(&metadata), names(&["built", "used"]));
+    }
+
+    #[test]
+    fn a_compiler_that_no_feature_selects_does_not_count() {
+        let cc = json!([{ "name": "cc", "kind": "build", "optional": true }]);
+        let package =
+            |name: &str| json!({ "id": name, "name": name, "publish": null, "dependencies": cc });
+        let build = json!({ "pkg": "cc", "dep_kinds": [{ "kind": "build" }] });
+        let metadata = json!({
+            "packages": [package("with"), package("without"), { "id": "cc", "name": "cc", "publish": null }],
+            "workspace_members": ["with", "without"],
+            "resolve": { "nodes": [
+                { "id": "with", "deps": [build] }, { "id": "without", "deps": [] },
+            ] },
+        });
+        assert_eq!(compiling(&metadata), names(&["with"]));
     }
 
     #[test]

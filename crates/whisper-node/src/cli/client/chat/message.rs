@@ -11,7 +11,7 @@ const MAX_SHOWN: usize = 4000;
 /// A message as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ChatMessage {
-    /// Who says to have sent it; empty if nobody does.
+    /// The name of the sender, as the message says; empty if it says none.
     pub(super) name: String,
     pub(super) text: String,
 }

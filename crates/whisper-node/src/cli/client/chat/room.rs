@@ -90,7 +90,7 @@ impl Room {
         let _ = self.node.delete_sym_key(&self.key).await;
     }
 
-    /// Brings what comes, until nobody wants it or the node is gone.
+    /// Brings what comes, until the receiver of the news has closed or the node is gone.
     pub(super) async fn watch(self: Arc<Self>, news: Sender<News>) {
         let mut ticks = interval(POLL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
