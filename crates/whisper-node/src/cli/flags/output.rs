@@ -42,7 +42,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// The commands without the flag, and why.
-    const WITHOUT: [(&str, &str); 18] = [
+    const WITHOUT: [(&str, &str); 19] = [
         ("run", "runs until it is stopped"),
         ("bootnode", "runs until it is stopped"),
         ("demo", "is a demonstration"),
@@ -57,6 +57,7 @@ mod tests {
         ("file receive", "prints only JSON"),
         ("key export", "prints nothing"),
         ("key passwd", "prints nothing"),
+        ("store passwd", "prints nothing"),
         ("man", "writes files"),
         ("completions", "prints a script"),
         ("help", "prints help"),

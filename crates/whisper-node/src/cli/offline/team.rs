@@ -92,7 +92,8 @@ impl Command {
                 team.certificates.retain(|other| other.hash != hash);
                 team.certificates.push(TeamCertificate { hash, expires: end(days) });
                 keep_team(&teams, &name, Some(&old), Some(&team)).map_err(Failure::Team)?;
-                let added = NewCertificate { team: name.to_string(), certificate: hash.to_string() };
+                let added =
+                    NewCertificate { team: name.to_string(), certificate: hash.to_string() };
                 output.print(&added, || added.certificate.clone())
             }
         }
