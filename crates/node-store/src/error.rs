@@ -10,23 +10,27 @@ impl DatabaseError {
     /// Whether the content of the file is wrong. Otherwise it cannot be read or written at present.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        match &*self.0 {
-            redb::Error::Io(error) => {
-                matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
-            }
-            redb::Error::Corrupted(_)
-            | redb::Error::UpgradeRequired(_)
-            | redb::Error::RepairAborted
-            | redb::Error::TableTypeMismatch { .. }
-            | redb::Error::TypeDefinitionChanged { .. }
-            | redb::Error::TableIsMultimap(_)
-            | redb::Error::TableIsNotMultimap(_) => true,
-            _ => false,
-        }
+        is_damage(&self.0)
     }
 
     pub(crate) fn is_in_use(&self) -> bool {
         matches!(*self.0, redb::Error::DatabaseAlreadyOpen)
+    }
+}
+
+pub(crate) fn is_damage(error: &redb::Error) -> bool {
+    match error {
+        redb::Error::Io(error) => {
+            matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+        }
+        redb::Error::Corrupted(_)
+        | redb::Error::UpgradeRequired(_)
+        | redb::Error::RepairAborted
+        | redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TypeDefinitionChanged { .. }
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::TableIsNotMultimap(_) => true,
+        _ => false,
     }
 }
 

@@ -18,7 +18,7 @@ use redb::{
 };
 use tokio::sync::oneshot;
 
-use crate::{DatabaseError, Layout, OnDamage, StoreError};
+use crate::{DatabaseError, Layout, OnDamage, StoreError, error::is_damage};
 use file::DatabaseFile;
 
 /// The table with the version of the file.
@@ -207,23 +207,46 @@ fn make(world: &dyn World, path: &Path, layout: &Layout) -> Result<(), redb::Err
     if world.exists(path) {
         return Ok(()); // another program was faster
     }
-    file.set_len(0)?;
-    let database = Database::builder().create_with_backend(DatabaseFile(file))?;
-    prepare(&database, layout)?;
-    drop(database);
+    if !is_complete(&file)? {
+        file.set_len(0)?;
+        prepare(&database(&file)?, layout)?;
+    }
+    drop(file);
     Ok(world.rename(&new, path)?)
 }
 
-fn open_file(world: &dyn World, path: &Path) -> Result<Database, redb::Error> {
-    let file = lock_file(world, path)?;
-    Ok(Database::builder().create_with_backend(DatabaseFile(file))?)
+/// Whether a file with the name of a new one is complete. The power may have failed before its own name was on the disk: then it
+/// may have all that was written since.
+fn is_complete(file: &Arc<dyn File>) -> Result<bool, redb::Error> {
+    if file.is_empty()? {
+        return Ok(false);
+    }
+    let has_version = || {
+        let database = database(file)?;
+        let transaction = database.begin_read()?;
+        Ok(transaction.open_table(FORMAT)?.get(VERSION)?.is_some())
+    };
+    match caught(has_version) {
+        Err(redb::Error::TableDoesNotExist(_)) => Ok(false),
+        Err(error) if is_damage(&error) => Ok(false),
+        found => found,
+    }
 }
 
-fn lock_file(world: &dyn World, path: &Path) -> Result<Box<dyn File>, redb::Error> {
-    world.open_file(path).map_err(|error| match error.kind() {
+fn open_file(world: &dyn World, path: &Path) -> Result<Database, redb::Error> {
+    database(&lock_file(world, path)?)
+}
+
+fn database(file: &Arc<dyn File>) -> Result<Database, redb::Error> {
+    Ok(Database::builder().create_with_backend(DatabaseFile(Arc::clone(file)))?)
+}
+
+fn lock_file(world: &dyn World, path: &Path) -> Result<Arc<dyn File>, redb::Error> {
+    let file = world.open_file(path).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => redb::Error::DatabaseAlreadyOpen,
         _ => redb::Error::Io(error),
-    })
+    });
+    Ok(file?.into())
 }
 
 enum Prepared {

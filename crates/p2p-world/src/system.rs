@@ -74,7 +74,8 @@ impl World for SystemWorld {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+        fs::rename(from, to)?;
+        file::sync_folder(to)
     }
 }
 

@@ -71,11 +71,12 @@ pub trait World: fmt::Debug + Send + Sync + 'static {
     /// Whether there is a file with this name.
     fn exists(&self, path: &Path) -> bool;
 
-    /// Gives a file another name. A file that has this name already is replaced.
+    /// Gives a file another name, which it has even if the power fails after the call. A file that has this name already is
+    /// replaced.
     ///
     /// # Errors
     ///
-    /// Those of the machine.
+    /// Those of the machine. The file may have the new name nevertheless, until the power fails.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 }
 

@@ -1,13 +1,13 @@
 //! A file of the machine, as the database uses it.
 
-use std::io;
+use std::{io, sync::Arc};
 
 use p2p_world::File;
 use redb::StorageBackend;
 
 /// A file of the machine. It is locked while it is open.
 #[derive(Debug)]
-pub(super) struct DatabaseFile(pub(super) Box<dyn File>);
+pub(super) struct DatabaseFile(pub(super) Arc<dyn File>);
 
 impl StorageBackend for DatabaseFile {
     fn len(&self) -> io::Result<u64> {

@@ -100,6 +100,17 @@ fn a_file_that_was_not_completed_is_made_again() {
     assert_eq!(place.files(), 1, "nothing else is left");
 }
 
+/// The power may fail before the name of a new file is on the disk.
+#[test]
+fn a_complete_file_that_has_lost_its_name_is_kept() {
+    let place = Place::new();
+    put(&place.open(&FIRST).unwrap().store, 1, "one");
+    fs::rename(&place.path, place.dir.path().join("names.new")).unwrap();
+    let opened = place.open(&kept(FIRST)).unwrap();
+    assert_eq!(get(&opened.store, 1).as_deref(), Some("one"));
+    assert_eq!(place.files(), 1, "nothing else is left");
+}
+
 #[test]
 fn what_was_written_is_there_after_a_restart() {
     let place = Place::new();

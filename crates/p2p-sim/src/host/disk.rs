@@ -86,7 +86,7 @@ impl Disk {
         self.check_power()
     }
 
-    /// A new name is durable at once, as on a file system with a journal.
+    /// A new name is durable at once: a rename syncs the folder. If the power fails meanwhile, the file has either name.
     pub(crate) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         self.check_power()?;
         if let Err(failed) = self.operate() {

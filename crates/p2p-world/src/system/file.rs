@@ -30,6 +30,19 @@ impl LockedFile {
     }
 }
 
+/// Brings the name of a file to the disk, which the folder has: else the file may have its earlier name after a power failure.
+#[cfg(unix)]
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
+}
+
+/// The system brings names to the disk by itself. It opens no folders.
+#[cfg(not(unix))]
+pub(super) fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 impl File for LockedFile {
     fn len(&self) -> io::Result<u64> {
         Ok(self.file().metadata()?.len())

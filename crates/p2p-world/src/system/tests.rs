@@ -87,3 +87,14 @@ fn a_file_is_locked_read_and_written() -> io::Result<()> {
     assert_eq!((world.exists(&path), world.open_file(&other)?.len()?), (false, 3));
     Ok(())
 }
+
+#[cfg(unix)]
+#[test]
+fn the_folder_of_a_name_is_synced() -> io::Result<()> {
+    let folder = tempfile::tempdir()?;
+    file::sync_folder(&folder.path().join("file"))?;
+    file::sync_folder("a-file-of-the-working-folder".as_ref())?;
+    let missing = file::sync_folder(&folder.path().join("missing").join("file"));
+    assert_eq!(missing.err().map(|error| error.kind()), Some(ErrorKind::NotFound));
+    Ok(())
+}
