@@ -12,16 +12,13 @@ use super::{
     fault::ArchiveFault,
     wire::{
         ArchiveMessage, ArchivePage, ArchiveQuery, ArchiveRefusal, ArchiveStatus, ArchiveSummary,
-        PageState, RefusalCode,
+        MAX_ENVELOPES, PageState, RefusalCode,
     },
 };
 use crate::{ArchiveId, HistoryPage, HistoryQuery};
 
 /// Time after which a query that waits for new envelopes is sent an empty page: how far it is complete, and that it lives.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
-
-/// Maximum number of envelopes of a page.
-const MAX_ENVELOPES: u64 = 1000;
 
 /// Maximum bytes of the envelopes of a page. A single envelope may be larger.
 const MAX_PAGE: i64 = 256 << 10;
@@ -158,7 +155,7 @@ impl Serving {
         let (id, query) = after.chain(before).find(|(_, query)| is_due(query))?;
         (self.last, self.reading) = (*id, Some(Some(*id)));
         let max_bytes = usize::try_from(query.credit.min(MAX_PAGE)).unwrap_or(0);
-        let limit = usize::try_from(query.left.min(MAX_ENVELOPES)).unwrap_or(0);
+        let limit = usize::try_from(query.left).unwrap_or(usize::MAX).min(MAX_ENVELOPES);
         Some(HistoryQuery { limit, max_bytes, ..query.query.clone() })
     }
 

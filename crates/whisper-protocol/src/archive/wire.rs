@@ -43,6 +43,12 @@ pub const LENGTH: u64 = 16;
 /// Maximum number of topics or hashes of a query.
 pub const MAX_VALUES: usize = 4096;
 
+/// Maximum number of envelopes of a page.
+pub const MAX_ENVELOPES: usize = 1000;
+
+// A reader can ask one archive about all envelopes of a page of another one.
+const _: () = assert!(MAX_ENVELOPES <= MAX_VALUES);
+
 /// A message of `archive/1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ArchiveMessage {

@@ -43,6 +43,9 @@ pub enum ArchiveMessageError {
     /// The arrival numbers of a page are not ascending, or not before its end.
     #[error("a page whose arrival numbers are not in order")]
     Order,
+    /// A page has too many envelopes.
+    #[error("a page with more than {} envelopes", super::MAX_ENVELOPES)]
+    Envelopes,
     /// The state of a page is unknown.
     #[error("page of state {state}; 0 to 2 are known")]
     State {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use p2p_mux::rlp::{BufMut, Encodable, List, Raw, encode_list, list_length};
 use whisper_envelope::Envelope;
 
-use super::{ArchiveMessageError, filter::header, list, query::dialect};
+use super::{ArchiveMessageError, MAX_ENVELOPES, filter::header, list, query::dialect};
 use crate::StoredEnvelope;
 
 /// Code 2: a part of an answer, `[id, [[arrival, version, envelope]..], end, oldest, newest, state]`.
@@ -48,7 +48,7 @@ impl PageState {
 impl ArchivePage {
     pub(super) fn read(list: &mut List<'_>) -> Result<Self, ArchiveMessageError> {
         let id = list.uint()?;
-        let envelopes = list.list(|list| list.each(stored))?;
+        let envelopes = list.list(envelopes)?;
         let end = list.uint()?;
         let ascending = envelopes.windows(2).all(|pair| pair[0].arrival < pair[1].arrival);
         if !ascending || envelopes.last().is_some_and(|last| last.arrival > end) {
@@ -69,6 +69,14 @@ impl ArchivePage {
         let state = self.state.number();
         list(&[&self.id, &envelopes, &self.end, &self.oldest, &self.newest, &state])
     }
+}
+
+fn envelopes(list: &mut List<'_>) -> Result<Vec<StoredEnvelope>, ArchiveMessageError> {
+    let mut left = MAX_ENVELOPES;
+    list.each(|list| {
+        left = left.checked_sub(1).ok_or(ArchiveMessageError::Envelopes)?;
+        stored(list)
+    })
 }
 
 fn stored(list: &mut List<'_>) -> Result<StoredEnvelope, ArchiveMessageError> {

@@ -121,6 +121,13 @@ fn values_that_make_no_sense_are_refused() {
     assert_eq!(answer(twice), ArchiveMessageError::Order);
     let beyond = ArchivePage { envelopes: vec![stored(302)], ..page() };
     assert_eq!(answer(beyond), ArchiveMessageError::Order);
+    let filled = |count| {
+        let envelopes = (1..=count).map(stored).collect();
+        ArchiveMessage::Page(ArchivePage { envelopes, end: count, ..page() })
+    };
+    assert_eq!(refused(&filled(1001)), ArchiveMessageError::Envelopes);
+    let (code, payload) = filled(1000).encode();
+    assert!(ArchiveMessage::decode(code, &payload).is_ok());
     let mut out = Vec::new();
     rlp::encode_list(&mut out, &[&1_u8, &rlp::Raw(&[0xc1, 4])]);
     let unknown = ArchiveMessage::decode(1, &out);
