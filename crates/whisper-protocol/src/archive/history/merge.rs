@@ -25,8 +25,8 @@ use super::{
 };
 use crate::{ArchiveId, StoredEnvelope};
 
-/// Maximum number of expected envelopes of an archive in memory.
-const MAX_IN_MEMORY: usize = 1 << 17;
+/// Maximum number of expected envelopes of an archive in memory, and of delivered messages.
+pub(super) const MAX_IN_MEMORY: usize = 1 << 17;
 
 /// What several archives have, as far as they were read.
 #[derive(Debug)]
