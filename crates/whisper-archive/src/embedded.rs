@@ -20,6 +20,7 @@ use whisper_protocol::{
 
 use crate::{
     Retention,
+    clock::Clock,
     effort::MAX_SKIPPED,
     group::{Appends, closed},
     writer::{Newest, Writer},
@@ -60,9 +61,11 @@ impl EmbeddedArchive {
         let (store, moved_aside) = (opened.store, opened.moved_aside);
         let fresh = rng().bytes();
         let (id, newest) = store.write(|transaction| tables::identify(transaction, fresh))?;
+        let mut clock = Clock::default();
+        clock.begin(store.read(tables::latest_minute)?.map(|minute| minute * 60));
         let (raised, newest) = Newest::new(newest);
         let (appends, receiver) = Appends::new();
-        let writer = Writer::new(FileSink { store: store.clone(), retention }, raised);
+        let writer = Writer::new(FileSink { store: store.clone(), retention, clock }, raised);
         store.world().spawn(Box::pin(writer.run(receiver)));
         let archive = Self { id: ArchiveId(id), store, appends, newest };
         Ok((archive, moved_aside))

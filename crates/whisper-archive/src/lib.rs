@@ -4,6 +4,7 @@
 //! the order in which it stores them, and finds them by topics, by bloom, by hashes and by the time of sending.
 #![doc = include_str!("../README.md")]
 
+mod clock;
 mod effort;
 mod embedded;
 mod group;

@@ -3,17 +3,21 @@
 use node_store::redb::{self, ReadableTable as _, Table, WriteTransaction};
 use whisper_protocol::{Appended, Envelope};
 
+use crate::clock::FAR;
+
 use super::{
     row::{self, Keys},
     tables::{BYTES, COUNTS, HASHES, HOURS, LOG, META, MINUTES, NEWEST, TOPICS, number},
 };
 
-/// Writes the envelopes that are not there yet. `minute`: the present, in minutes since 1970.
+/// Writes the envelopes that are not there yet. `minute`: the present, in minutes since 1970; `is_believed`: whether the clock is
+/// believed.
 ///
 /// Each index is written in the order of its keys, because that touches the fewest pages.
 pub(super) fn write<'a>(
     transaction: &WriteTransaction,
     minute: u64,
+    is_believed: bool,
     envelopes: impl Iterator<Item = &'a Envelope>,
 ) -> Result<Vec<Appended>, redb::Error> {
     let mut meta = transaction.open_table(META)?;
@@ -23,13 +27,39 @@ pub(super) fn write<'a>(
     meta.insert(NEWEST, newest)?;
     let bytes = number(&meta, BYTES)? + bytes;
     meta.insert(BYTES, bytes)?;
-    let mut minutes = transaction.open_table(MINUTES)?;
-    if minutes.last()?.is_none_or(|(last, _)| last.value() < minute) {
-        minutes.insert(minute, before + 1)?;
-    }
+    write_minute(transaction, minute, is_believed, before + 1)?;
     write_topics(transaction, new.clone())?;
     write_hours(transaction, &new)?;
     Ok(appended)
+}
+
+/// Writes when the envelopes from `first` on have arrived.
+fn write_minute(
+    transaction: &WriteTransaction,
+    minute: u64,
+    is_believed: bool,
+    mut first: u64,
+) -> Result<(), redb::Error> {
+    let mut minutes = transaction.open_table(MINUTES)?;
+    let mut last = latest(&minutes)?;
+    // The clock was ahead, and was set right: nothing would be old until it is there again.
+    while let Some((ahead, begun)) = last
+        && is_believed
+        && ahead > minute.saturating_add(FAR / 60)
+    {
+        minutes.remove(ahead)?;
+        first = begun;
+        last = latest(&minutes)?;
+    }
+    if last.is_none_or(|(last, _)| last < minute) {
+        minutes.insert(minute, first)?;
+    }
+    Ok(())
+}
+
+/// The last minute, and the first arrival number in it.
+fn latest(minutes: &Table<'_, u64, u64>) -> Result<Option<(u64, u64)>, redb::Error> {
+    Ok(minutes.last()?.map(|(minute, first)| (minute.value(), first.value())))
 }
 
 type New = Vec<(Keys, u64)>;

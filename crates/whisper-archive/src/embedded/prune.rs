@@ -1,6 +1,6 @@
 //! Removing old envelopes.
 
-use node_store::redb::{self, ReadableTable as _, WriteTransaction};
+use node_store::redb::{self, ReadableTable as _, Table, WriteTransaction};
 
 use super::{
     row::{self, Keys},
@@ -23,7 +23,7 @@ pub(super) fn prune(
         None => 0,
     };
     let mut bytes = number(&meta, BYTES)?;
-    let mut removed = Vec::new();
+    let (mut removed, mut damaged, mut last) = (Vec::new(), Vec::new(), None);
     {
         let log = transaction.open_table(LOG)?;
         for entry in log.iter()?.take(SLICE) {
@@ -32,14 +32,22 @@ pub(super) fn prune(
             if arrival.value() > old && !too_many {
                 break;
             }
-            let envelope = row::decode(arrival.value(), row.value())?;
-            bytes = bytes.saturating_sub(envelope.raw().len() as u64);
-            removed.push((Keys::of(&envelope), arrival.value()));
+            let (arrival, row) = (arrival.value(), row.value());
+            bytes = bytes.saturating_sub(row::size(row));
+            last = Some(arrival);
+            match row::decode(arrival, row) {
+                Ok(envelope) => removed.push((Keys::of(&envelope), arrival)),
+                Err(error) => {
+                    tracing::warn!(%error, "an old envelope that cannot be read is removed");
+                    damaged.push(arrival);
+                }
+            }
         }
     }
-    let Some(&(_, last)) = removed.last() else { return Ok(false) };
-    let more = removed.len() == SLICE;
+    let Some(last) = last else { return Ok(false) };
+    let more = removed.len() + damaged.len() == SLICE;
     remove(transaction, removed)?;
+    remove_damaged(transaction, &damaged)?;
     forget_times(transaction, last)?;
     meta.insert(BYTES, bytes)?;
     meta.insert(REMOVED, last)?;
@@ -74,12 +82,39 @@ fn remove(
         for (_, arrival) in group {
             topics.remove((topic, *arrival))?;
         }
-        let before = counts.get(topic)?.map_or(0, |count| count.value());
-        match before.saturating_sub(group.len() as u64) {
-            0 => counts.remove(topic)?,
-            left => counts.insert(topic, left)?,
-        };
+        lower(&mut counts, topic, group.len() as u64)?;
     }
+    Ok(())
+}
+
+/// Removes rows that cannot be read. The indices are looked through, because it is not known where they have them.
+fn remove_damaged(transaction: &WriteTransaction, damaged: &[u64]) -> Result<(), redb::Error> {
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    let is_left = |arrival| damaged.binary_search(&arrival).is_err();
+    let mut log = transaction.open_table(LOG)?;
+    for arrival in damaged {
+        log.remove(arrival)?;
+    }
+    transaction.open_table(HASHES)?.retain(|(_, arrival), ()| is_left(arrival))?;
+    let mut counts = transaction.open_table(COUNTS)?;
+    let mut of_topics = Vec::new();
+    transaction.open_table(TOPICS)?.retain(|(topic, arrival), _| {
+        let is_left = is_left(arrival);
+        of_topics.extend((!is_left).then_some(topic));
+        is_left
+    })?;
+    of_topics.into_iter().try_for_each(|topic| lower(&mut counts, topic, 1))
+}
+
+/// A topic has fewer envelopes.
+fn lower(counts: &mut Table<'_, u32, u64>, topic: u32, removed: u64) -> Result<(), redb::Error> {
+    let before = counts.get(topic)?.map_or(0, |count| count.value());
+    match before.saturating_sub(removed) {
+        0 => counts.remove(topic)?,
+        left => counts.insert(topic, left)?,
+    };
     Ok(())
 }
 

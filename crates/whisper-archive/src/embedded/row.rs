@@ -36,6 +36,11 @@ pub(super) fn encode(envelope: &Envelope, out: &mut Vec<u8>) {
     out.extend_from_slice(envelope.raw());
 }
 
+/// Bytes of the envelope in a row.
+pub(super) fn size(row: &[u8]) -> u64 {
+    row.len().saturating_sub(1) as u64
+}
+
 /// # Errors
 ///
 /// A row that cannot be decoded is damage: it is not left out.

@@ -2,7 +2,7 @@
 
 use node_store::{
     Layout, OnDamage,
-    redb::{self, ReadableTable as _, TableDefinition, WriteTransaction},
+    redb::{self, ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction},
 };
 
 /// Arrival number → an envelope, as in `row`.
@@ -65,6 +65,12 @@ pub(super) fn identify(
     }
     meta.insert(ID, u64::from_be_bytes(fresh))?;
     Ok((fresh, newest))
+}
+
+/// The minute of the newest arrival.
+pub(super) fn latest_minute(transaction: &ReadTransaction) -> Result<Option<u64>, redb::Error> {
+    let minutes = transaction.open_table(MINUTES)?;
+    Ok(minutes.last()?.map(|(minute, _)| minute.value()))
 }
 
 /// Gives the archive another id.

@@ -154,6 +154,42 @@ async fn what_is_too_old_is_removed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_was_ahead_for_a_moment_removes_nothing_and_does_not_stop_the_removal() {
+    const AHEAD: u64 = 10 * 365 * 24 * HOUR;
+    let place = Place::new();
+    let max_age = Some(Duration::from_secs(2 * HOUR));
+    let (archive, _) = place.open(Retention { max_age, max_bytes: None });
+    archive.append(envelopes(0..3)).await.unwrap();
+    place.clock.fetch_add(AHEAD, Relaxed);
+    archive.append(envelopes(3..4)).await.unwrap();
+    pruned().await;
+    assert_eq!(all(&archive).await.len(), 4, "nothing is removed");
+
+    place.clock.fetch_sub(AHEAD - HOUR, Relaxed);
+    archive.append(envelopes(4..5)).await.unwrap();
+    place.clock.fetch_add(HOUR + 60, Relaxed);
+    pruned().await;
+    assert_eq!(by_topics(&archive).await, [4, 5], "the others are too old");
+    place.clock.fetch_add(HOUR, Relaxed);
+    pruned().await;
+    assert_eq!(rows(&archive), [0; 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_away_for_long_removes_nothing_at_its_start() {
+    let place = Place::new();
+    let (archive, _) = place.open(Retention::default());
+    archive.append(envelopes(0..3)).await.unwrap();
+    archive.close().await;
+    place.clock.fetch_add(40 * 24 * HOUR, Relaxed);
+    let (archive, _) = place.open(Retention::default());
+    pruned().await;
+    assert_eq!(all(&archive).await.len(), 3, "the clock may be wrong");
+    sleep(Duration::from_secs(HOUR)).await;
+    assert_eq!(rows(&archive), [0; 5]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_too_much_is_removed() {
     let place = Place::new();
     let size = envelope(1000).raw().len() as u64;
@@ -164,6 +200,24 @@ async fn what_is_too_much_is_removed() {
     assert_eq!(by_topics(&archive).await, (6..=15).collect::<Vec<_>>());
     pruned().await;
     assert_eq!(all(&archive).await.len(), 10, "the age of what is left is known");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_row_that_cannot_be_read_does_not_stop_the_removal() {
+    let place = Place::new();
+    let max_age = Some(Duration::from_secs(HOUR));
+    let (archive, _) = place.open(Retention { max_age, max_bytes: None });
+    archive.append(envelopes(0..6)).await.unwrap();
+    let damaged = archive.store.write(|transaction| {
+        transaction.open_table(tables::LOG)?.insert(2, &[6, 0xc0][..])?;
+        Ok(())
+    });
+    damaged.unwrap();
+    place.clock.fetch_add(2 * HOUR, Relaxed);
+    pruned().await;
+    assert_eq!(rows(&archive), [0; 5], "nothing is left in the log and the indices");
+    let page = archive.page(HistoryQuery::new(HistoryFilter::All)).await.unwrap();
+    assert_eq!(page.oldest, 7);
 }
 
 #[tokio::test(start_paused = true)]
