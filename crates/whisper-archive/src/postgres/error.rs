@@ -56,6 +56,12 @@ pub enum PostgresError {
         /// The error.
         source: Error,
     },
+    /// The server is there, but does not answer.
+    #[error("{target} does not answer: see that the server is not stopped, and not overloaded")]
+    Silent {
+        /// The database.
+        target: Target,
+    },
     /// The connection was lost as soon as it was open.
     #[error("the connection to {target} is lost again and again: see the log of the server")]
     Lost {

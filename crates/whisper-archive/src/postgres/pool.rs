@@ -33,6 +33,10 @@ impl Pool {
     pub(super) async fn page(&self, query: &HistoryQuery) -> Result<HistoryPage, PostgresError> {
         // It is never closed.
         let _permit = self.permits.acquire().await;
+        self.connector.answered(self.read(query)).await
+    }
+
+    async fn read(&self, query: &HistoryQuery) -> Result<HistoryPage, PostgresError> {
         if let Some(reader) = self.take()
             && let Some(page) = self.try_page(reader, query).await?
         {
@@ -61,9 +65,10 @@ impl Pool {
         query: &HistoryQuery,
     ) -> Result<Option<HistoryPage>, PostgresError> {
         let page = reader.page(self.head.id(), query).await;
-        let is_lost = |error: &tokio_postgres::Error| error.is_closed() || reader.is_closed();
-        if matches!(&page, Err(ReadError::Database(error)) if is_lost(error)) {
-            return Ok(None);
+        if let Err(ReadError::Database(error)) = page {
+            // The reader is dropped: a transaction that has failed may be open in it.
+            let is_lost = error.is_closed() || reader.is_closed();
+            return if is_lost { Ok(None) } else { Err(self.connector.error(error)) };
         }
         let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         idle.push(reader);

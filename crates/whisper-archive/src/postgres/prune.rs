@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Client, Error, Transaction};
 
-use crate::Retention;
+use crate::{Retention, clock::Clock};
 
 /// Maximum number of envelopes that one transaction removes one by one: others can write between two.
 const SLICE: i64 = 1000;
@@ -11,7 +11,7 @@ const SLICE: i64 = 1000;
 const BEGIN: &str = "SET LOCAL lock_timeout = '2s'";
 
 const LOCK: &str = "
-    SELECT floor(extract(epoch FROM clock_timestamp()))::BIGINT FROM whisper_archive FOR UPDATE";
+    SELECT floor(extract(epoch FROM clock_timestamp()))::BIGINT, day FROM whisper_archive FOR UPDATE";
 
 const DAYS: &str = "SELECT day, last, bytes FROM whisper_days ORDER BY day";
 
@@ -38,10 +38,18 @@ struct Day {
 
 /// Removes the days that are too old, and the oldest envelopes beyond the limit in bytes, at most a slice of those.
 /// Returns whether there may be more to remove.
-pub(super) async fn prune(client: &mut Client, retention: &Retention) -> Result<bool, Error> {
+pub(super) async fn prune(
+    client: &mut Client,
+    retention: &Retention,
+    clock: &mut Clock,
+) -> Result<bool, Error> {
     let transaction = client.transaction().await?;
     transaction.batch_execute(BEGIN).await?;
-    let now: i64 = transaction.query_one(LOCK, &[]).await?.get(0);
+    let row = transaction.query_one(LOCK, &[]).await?;
+    let (now, newest): (i64, i32) = (row.get(0), row.get(1));
+    let newest = u64::try_from(newest).ok().filter(|day| *day > 0);
+    clock.begin(newest.map(|day| day * 86400));
+    let is_believed = clock.is_believed(now.try_into().unwrap_or(0));
     let rows = transaction.query(DAYS, &[]).await?;
     let days = rows.iter().map(|row| Day { day: row.get(0), last: row.get(1), bytes: row.get(2) });
     let days: Vec<Day> = days.collect();
@@ -51,7 +59,7 @@ pub(super) async fn prune(client: &mut Client, retention: &Retention) -> Result<
     let mut more = false;
     for day in &days {
         let end = (i64::from(day.day) + 1) * 86400;
-        let old = retention.max_age.is_some_and(|age| {
+        let old = retention.max_age.filter(|_| is_believed).is_some_and(|age| {
             end.saturating_add(i64::try_from(age.as_secs()).unwrap_or(i64::MAX)) <= now
         });
         if old || total - day.bytes >= max_bytes {

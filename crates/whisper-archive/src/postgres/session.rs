@@ -1,8 +1,9 @@
 //! Connections to a database.
 
-use std::{fmt, future::poll_fn, sync::Arc};
+use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
 
 use p2p_world::World;
+use tokio::time::timeout;
 use tokio_postgres::{AsyncMessage, Client, Connection, Socket, tls::TlsStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -22,6 +23,12 @@ const BEGIN: &str = "
     SET lock_timeout = '30s';
     SET statement_timeout = '120s';
     SET default_transaction_isolation = 'read committed'";
+
+/// Maximum time to open a connection.
+const OPEN_TIME: Duration = Duration::from_secs(30);
+
+/// Maximum time for a page, an append or a removal: more than the server gives to a statement. A server that is frozen ends none.
+const ANSWER_TIME: Duration = Duration::from_secs(150);
 
 /// Opens connections to one database.
 #[derive(Clone)]
@@ -54,8 +61,29 @@ impl Connector {
         PostgresError::of(self.target(), error)
     }
 
+    /// Waits for an answer of the database, but not for ever. The connection must not be used again if there is none.
+    pub(super) async fn answered<T>(
+        &self,
+        answer: impl Future<Output = Result<T, PostgresError>>,
+    ) -> Result<T, PostgresError> {
+        self.within(ANSWER_TIME, answer).await
+    }
+
+    async fn within<T>(
+        &self,
+        time: Duration,
+        answer: impl Future<Output = Result<T, PostgresError>>,
+    ) -> Result<T, PostgresError> {
+        let silent = |_| Err(PostgresError::Silent { target: self.target().clone() });
+        timeout(time, answer).await.unwrap_or_else(silent)
+    }
+
     /// Opens a connection. It ends when the client is dropped.
     pub(super) async fn connect(&self) -> Result<Client, PostgresError> {
+        self.within(OPEN_TIME, self.open()).await
+    }
+
+    async fn open(&self) -> Result<Client, PostgresError> {
         let connected = self.address.config.connect(self.tls.clone()).await;
         let (client, connection) = connected.map_err(|error| self.error(error))?;
         self.world.spawn(Box::pin(async move {
@@ -90,5 +118,23 @@ async fn receive<S: TlsStream + Unpin>(mut connection: Connection<Socket, S>, he
         {
             head.set(identity);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use p2p_world::SystemWorld;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_says_nothing_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("postgres://node@{}/whisper", listener.local_addr().unwrap());
+        let connector = Connector::new(SystemWorld::shared(), address.parse().unwrap()).unwrap();
+        let (server, client) = tokio::join!(listener.accept(), connector.connect());
+        assert!(matches!(client, Err(PostgresError::Silent { .. })));
+        server.unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use p2p_world::rng;
 use tokio_postgres::Client;
 use tokio_util::sync::DropGuard;
-use whisper_protocol::ArchiveError;
+use whisper_protocol::{Appended, ArchiveError};
 
 use super::{
     append::Appender,
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     Retention,
+    clock::Clock,
     group::{Answer, Group},
     writer::Sink,
 };
@@ -23,6 +24,8 @@ pub(super) struct DatabaseSink {
     connector: Connector,
     retention: Retention,
     head: Head,
+    /// That of the server.
+    clock: Clock,
     /// `None` until it is needed, and after it was lost.
     appender: Option<Appender>,
     /// Ends the other tasks of the archive.
@@ -36,7 +39,7 @@ impl DatabaseSink {
         head: Head,
         stop: DropGuard,
     ) -> Self {
-        Self { connector, retention, head, appender: None, _stop: stop }
+        Self { connector, retention, head, clock: Clock::default(), appender: None, _stop: stop }
     }
 
     /// The open connection.
@@ -61,28 +64,41 @@ impl DatabaseSink {
         transaction.commit().await.map_err(failed)
     }
 
-    async fn write(&mut self, group: &Group) -> Answer {
+    async fn write(&mut self, group: &Group) -> Result<Vec<Appended>, PostgresError> {
         let connector = self.connector.clone();
-        let appender = self.appender().await.map_err(ArchiveError::new)?;
+        let appender = self.appender().await?;
         let envelopes: Vec<_> = group.envelopes().collect();
-        let appended = appender.append(&envelopes).await;
-        appended.map_err(|error| ArchiveError::new(connector.error(error)))
+        appender.append(&envelopes).await.map_err(|error| connector.error(error))
+    }
+
+    async fn remove(&mut self) -> Result<bool, PostgresError> {
+        let (connector, retention) = (self.connector.clone(), self.retention);
+        let mut clock = self.clock;
+        let appender = self.appender().await?;
+        let pruned = prune::prune(appender.client(), &retention, &mut clock).await;
+        self.clock = clock;
+        pruned.map_err(|error| connector.error(error))
+    }
+
+    /// A connection that does not answer is not used again.
+    fn end<T>(&mut self, outcome: Result<T, PostgresError>) -> Result<T, ArchiveError> {
+        if matches!(outcome, Err(PostgresError::Silent { .. })) {
+            self.appender = None;
+        }
+        outcome.map_err(ArchiveError::new)
     }
 }
 
 impl Sink for DatabaseSink {
     async fn append(&mut self, group: Group) -> Option<(Group, Answer)> {
-        let answer = self.write(&group).await;
-        Some((group, answer))
+        let connector = self.connector.clone();
+        let appended = connector.answered(self.write(&group)).await;
+        Some((group, self.end(appended)))
     }
 
     async fn prune(&mut self) -> Option<Result<bool, ArchiveError>> {
-        let (connector, retention) = (self.connector.clone(), self.retention);
-        let pruned = async {
-            let appender = self.appender().await?;
-            let pruned = prune::prune(appender.client(), &retention).await;
-            pruned.map_err(|error| connector.error(error))
-        };
-        Some(pruned.await.map_err(ArchiveError::new))
+        let connector = self.connector.clone();
+        let pruned = connector.answered(self.remove()).await;
+        Some(self.end(pruned))
     }
 }

@@ -6,8 +6,9 @@ use p2p_world::{SystemWorld, rng};
 use proptest::prelude::*;
 use tokio_postgres::{Client, NoTls};
 use whisper_archive::{PostgresAddress, PostgresArchive, Retention};
+use whisper_protocol::{Archive as _, HistoryFilter, HistoryQuery};
 
-use crate::promises;
+use crate::{promises, samples::envelope};
 
 /// The server of the tests: the address of a database of its superuser.
 pub(crate) fn server() -> String {
@@ -66,6 +67,32 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(test);
     runtime.shutdown_timeout(Duration::ZERO);
+}
+
+/// A page for which the archive must be held, and cannot be.
+#[test]
+#[ignore = "needs a PostgreSQL server: cargo xtask test --only postgres"]
+fn a_connection_that_failed_within_a_transaction_is_not_used_again() {
+    run(async {
+        let address = fresh().await;
+        let (archive, client) = (open(&address).await, connect(&address).await);
+        archive.append(vec![envelope(1, 1)]).await.unwrap();
+        let all = || HistoryQuery::new(HistoryFilter::All);
+        assert_eq!(archive.page(all()).await.unwrap().envelopes.len(), 1);
+        // Something is removed whenever a reader looks, and a sequence cannot be locked.
+        let broken = "
+            ALTER TABLE whisper_archive RENAME TO the_archive;
+            CREATE SEQUENCE removals;
+            CREATE VIEW whisper_archive AS
+                SELECT newest, nextval('removals') AS removed, id FROM the_archive, removals";
+        client.batch_execute(broken).await.unwrap();
+        archive.page(all()).await.unwrap_err();
+        let mended = "
+            DROP VIEW whisper_archive;
+            ALTER TABLE the_archive RENAME TO whisper_archive";
+        client.batch_execute(mended).await.unwrap();
+        assert_eq!(archive.page(all()).await.unwrap().envelopes.len(), 1);
+    });
 }
 
 macro_rules! promises {
