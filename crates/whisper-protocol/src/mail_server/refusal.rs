@@ -23,7 +23,7 @@ pub(super) enum Refusal {
     TooOften,
     #[error("invalid request: the cursor is not one of this request")]
     Cursor,
-    #[error("invalid request: the cursor is of an archive that was replaced: begin again")]
+    #[error("invalid request: the archive was replaced: begin again without a cursor")]
     OtherArchive,
     #[error("failed to read all envelopes: the archive cannot be read")]
     Archive,

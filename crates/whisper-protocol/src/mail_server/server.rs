@@ -23,7 +23,7 @@ use super::{
     turns::{Turn, Turns},
 };
 use crate::{
-    Archive, ArchiveError, HistoryFilter, HistoryPage, HistoryQuery,
+    Archive, ArchiveError, ArchiveId, HistoryFilter, HistoryPage, HistoryQuery,
     lock::lock,
     peers::direct::DirectError,
     wire::packet::{Completion, Query, Request, SyncResponse},
@@ -145,24 +145,29 @@ impl Inner {
 
     async fn answer(&self, request: &MailRequest) -> Result<Answered, Stopped> {
         let query = self.query(request).map_err(Stopped::Refused)?;
-        let mut history = self.history(request, &query).map_err(Stopped::Refused)?;
+        let archive = self.archive.id();
+        let mut history = self.history(request, &query, archive).map_err(Stopped::Refused)?;
         let mut left = self.limit(&query);
         // Clients of shh/5 read only packets of one.
         let batch = query.batch && request.dialect == Dialect::V6;
         let mut last = None;
         loop {
             history.limit = left.min(PAGE);
-            let HistoryPage { envelopes, end, more, .. } =
+            let HistoryPage { envelopes, end, more, newest, .. } =
                 self.page(history.clone()).await.map_err(|error| {
                     tracing::warn!(error = %causes(&error), "the mail server cannot read the archive");
                     Stopped::Refused(Refusal::Archive)
                 })?;
+            // Its numbers are no longer those of the cursor. One that is beyond the store is of a newer copy.
+            if self.archive.id() != archive || newest < history.after {
+                return Err(Stopped::Refused(Refusal::OtherArchive));
+            }
             left -= envelopes.len().min(left);
             last = envelopes.last().map(|stored| *stored.envelope.hash()).or(last);
             let envelopes: Vec<_> = envelopes.into_iter().map(|stored| stored.envelope).collect();
             send(request, batch, &envelopes).await?;
             if !more || left == 0 {
-                let cursor = more.then(|| cursor::encode(end, self.archive.id(), &query));
+                let cursor = more.then(|| cursor::encode(end, archive, &query));
                 return Ok(Answered { last, cursor });
             }
             history.after = end;
@@ -208,7 +213,12 @@ impl Inner {
         by_password().or_else(by_key)
     }
 
-    fn history(&self, request: &MailRequest, query: &Query) -> Result<HistoryQuery, Refusal> {
+    fn history(
+        &self,
+        request: &MailRequest,
+        query: &Query,
+        archive: ArchiveId,
+    ) -> Result<HistoryQuery, Refusal> {
         // Both mean "no limit": clients of go-ethereum send the greatest time.
         let to = if query.to == 0 { u32::MAX } else { query.to };
         if query.from > to {
@@ -222,7 +232,7 @@ impl Inner {
             ([], Some(bloom)) => HistoryFilter::Bloom(Box::new(bloom)),
             (topics, _) => HistoryFilter::Topics(topics.to_vec()),
         };
-        let after = cursor::decode(self.archive.id(), query)?;
+        let after = cursor::decode(archive, query)?;
         let dialect = Some(request.dialect);
         Ok(HistoryQuery { dialect, sent: query.from..=to, after, ..HistoryQuery::new(filter) })
     }

@@ -1,14 +1,19 @@
 //! A mail server over an archive, asked in the words of each client.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use p2p_identity::SecretKey;
 use p2p_mux::rlp::Item;
 use p2p_world::SystemWorld;
+use tokio::task::yield_now;
 use whisper_envelope::{Dialect, Draft, Recipient, SymmetricKey, Unsealed};
 use whisper_protocol::{
-    Archive as _, Bloom, Envelope, MailServer, MailServerSettings, OpenRequests, Topic, Whisper,
+    Archive as _, ArchiveId, Bloom, Envelope, MailServer, MailServerSettings, OpenRequests, Topic,
+    Whisper,
     packet::{Completion, Cursor, Query, QueryForm, Request},
 };
 
@@ -176,6 +181,38 @@ async fn pages_go_on_after_the_cursor_and_late_envelopes_are_not_missed() {
     let expected = raws(&[archived[4].clone(), late.clone()]).concat();
     assert_eq!(Item::parse(&packets[0]).unwrap().payload(), &expected);
     assert_eq!(end, done(*late.hash(), None), "no cursor: nothing is left");
+}
+
+#[tokio::test]
+async fn an_archive_that_is_replaced_during_an_answer_ends_it() {
+    let archived: Vec<_> = (0..3).map(|number| stored(NEWS, 60, number)).collect();
+    let served = serve(settings(), archived).await;
+    let mut peer = RawPeer::greeted(&served.node).await;
+    let gate = served.archive.gate.write().await;
+    peer.send(126, &open(2, &[]).encode()).await;
+    while served.archive.asked.load(Relaxed) == 0 {
+        yield_now().await;
+    }
+    served.archive.renew(ArchiveId([8; 8]));
+    drop(gate);
+    let (packets, end) = answer(&mut peer).await;
+    let Completion::Failed { text, .. } = end else { panic!("{end:?}") };
+    assert!(packets.is_empty() && text.contains("replaced"), "{text}");
+}
+
+#[tokio::test]
+async fn a_cursor_beyond_what_is_stored_is_refused() {
+    let archived: Vec<_> = (0..3).map(|number| stored(NEWS, 60, number)).collect();
+    let served = serve(settings(), archived.clone()).await;
+    let mut peer = RawPeer::greeted(&served.node).await;
+    peer.send(126, &open(2, &[]).encode()).await;
+    let Completion::Done { cursor: Some(cursor), .. } = answer(&mut peer).await.1 else {
+        panic!("there is more")
+    };
+    let older_copy = serve(settings(), archived[..1].to_vec()).await;
+    let mut peer = RawPeer::greeted(&older_copy.node).await;
+    let refused = refusal(&mut peer, &open(2, &cursor).encode()).await;
+    assert!(refused.contains("replaced"), "{refused}");
 }
 
 #[tokio::test]
