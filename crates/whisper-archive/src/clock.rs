@@ -68,7 +68,7 @@ mod tests {
             clock.begin(start);
             assert!(clock.is_believed(101 * DAY), "{start:?}");
             advance(Duration::from_secs(5 * DAY)).await;
-            assert!(clock.is_believed(106 * DAY), "time goes by");
+            assert!(clock.is_believed(106 * DAY), "five days later");
             for wrong in [200, 3] {
                 assert!(!clock.is_believed(wrong * DAY), "{wrong}");
                 advance(Duration::from_secs(1800)).await;

@@ -61,7 +61,7 @@ impl Connector {
         PostgresError::of(self.target(), error)
     }
 
-    /// Waits for an answer of the database, but not for ever. The connection must not be used again if there is none.
+    /// Waits for an answer of the database, for a limited time. The connection must not be used again if there is none.
     pub(super) async fn answered<T>(
         &self,
         answer: impl Future<Output = Result<T, PostgresError>>,
