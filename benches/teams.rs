@@ -29,8 +29,8 @@ use whisper_rpc::{
 
 use client::{Client, Transport};
 
-/// Number of messages of B in each run.
-const MESSAGES: usize = 2000;
+/// Number of messages of B in each run: a few seconds, so that what A does when it comes counts little beside what it keeps doing.
+const MESSAGES: usize = 10_000;
 
 /// Number of pairs of runs.
 const PAIRS: usize = 5;

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use jsonrpsee::core::server::{
     BatchResponseBuilder, BoundedSubscriptions, ConnectionId, Extensions, MethodCallback,
@@ -21,7 +20,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use whisper_protocol::{Client, PartialTopic};
@@ -51,10 +50,6 @@ pub(crate) struct ServedMethods {
     /// The maximum size of a message that the node admits now, in bytes.
     pub(crate) max_message_size: Box<dyn Fn() -> u32 + Send + Sync>,
 }
-
-/// How long a call waits that is refused because its team is over a quota. So a team that asks again and again makes the node
-/// read no more than a few calls a second of each connection, and other teams do not pay for its refusals.
-const REFUSAL_TIME: Duration = Duration::from_secs(1);
 
 /// Maximum size of a `shh_post` call without its payload and padding, in bytes.
 const MAX_CALL_OVERHEAD: u32 = 64 * 1024;
@@ -238,7 +233,7 @@ impl Dispatcher {
         match begin(&item, caller).await {
             Ok(()) => self.carry_out(item, caller).await,
             Err(error) => {
-                sleep(REFUSAL_TIME).await;
+                caller.team().meter.delay_refusal().await;
                 self.over_quota(item, error)
             }
         }
@@ -294,7 +289,7 @@ impl Dispatcher {
             }
         }
         if is_over_quota {
-            sleep(REFUSAL_TIME).await;
+            caller.team().meter.delay_refusal().await;
         }
         match responses.is_empty() {
             true => Reply::Nothing,

@@ -21,6 +21,9 @@ use shared::{InUse, InUseBytes};
 /// How often the work of a post in progress is looked at.
 const WORK_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
+/// How long it takes to refuse a call. A team gets no more than a hundred refusals a second.
+const REFUSAL_TIME: Duration = Duration::from_millis(10);
+
 /// What a team uses. Everything is counted, whether it is limited or not.
 #[derive(Debug, Default)]
 pub(crate) struct TeamMeter {
@@ -30,6 +33,8 @@ pub(crate) struct TeamMeter {
     /// Envelopes that were read from archives.
     read: AtomicU64,
     refused: [AtomicU64; Quota::ALL.len()],
+    /// Refusals are answered one after the other.
+    refusal_turn: tokio::sync::Mutex<()>,
     rates: Mutex<Rates>,
     alive: Mutex<AlivePosts>,
     /// Connections that are open.
@@ -78,6 +83,13 @@ impl TeamMeter {
             })
         };
         self.wait(wait).await
+    }
+
+    /// Waits until a call that is refused may be answered. A team that asks again and again waits for its refusals; meanwhile
+    /// its connections are not read beyond the calls that wait, and other teams do not pay for them.
+    pub(crate) async fn delay_refusal(&self) {
+        let _turn = self.refusal_turn.lock().await;
+        sleep(REFUSAL_TIME).await;
     }
 
     /// Bytes were answered or pushed.

@@ -40,6 +40,13 @@ async fn calls_are_slowed_and_then_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn refusals_are_answered_one_after_the_other() {
+    let (meter, start) = (TeamMeter::default(), Instant::now());
+    futures_util::future::join_all((0..200).map(|_| meter.delay_refusal())).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn work_is_slowed_and_then_refused() {
     let meter = TeamMeter::default();
     let quotas = limited(Quota::Work, 6);
