@@ -111,7 +111,7 @@ async fn a_mail_server_of_go_ethereum_answers() {
     for unanswered in [
         ask(b"guess", Vec::new()),
         ask(PASSWORD, vec![Topic(*b"none")]),
-        MailAsk { form: QueryForm::SevenFields, ..ask(b"guess", Vec::new()) },
+        MailAsk { form: Some(QueryForm::SevenFields), ..ask(b"guess", Vec::new()) },
     ] {
         let refused = whisper.request_messages(server, unanswered).await;
         assert_eq!(refused, Err(MailAskError::Unanswered(TIMEOUT)));

@@ -8,6 +8,7 @@ mod cursor;
 mod refusal;
 mod server;
 mod settings;
+pub(crate) mod software;
 mod sync;
 mod turns;
 

@@ -139,6 +139,7 @@ impl Session {
             wake: Arc::clone(&self.wake),
             lazy_wake: Arc::default(),
             lazy_started: Arc::clone(&self.lazy_started),
+            client: self.remote.client.as_str().into(),
         };
         let peer = ConnectedPeer::join(&self.context, &self.remote, theirs, ours, link, known);
         self.context.counters.one(Counter::SessionsEstablished);

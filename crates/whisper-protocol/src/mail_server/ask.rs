@@ -17,10 +17,10 @@ use crate::{
 /// use whisper_protocol::{MailAsk, MailSeal, SymmetricKey, packet::{Query, QueryForm}};
 ///
 /// let query = Query { from: 1_700_000_000, ..Query::default() };
-/// // go-ethereum's servers understand only this form. status-go's also have an unencrypted one: `MailSeal::Open`.
+/// // go-ethereum's servers understand only encrypted requests. status-go's also understand others: `MailSeal::Open`.
 /// let password = MailSeal::Password(SymmetricKey::from_password(b"shared by the clients"));
-/// let ask = MailAsk::new(query, password);
-/// assert_eq!(ask.form, QueryForm::Binary);
+/// // Written as the server understands it, unless a form is given.
+/// let ask = MailAsk { form: Some(QueryForm::Binary), ..MailAsk::new(query, password) };
 /// ```
 #[derive(Debug, Clone)]
 pub struct MailAsk {
@@ -28,9 +28,11 @@ pub struct MailAsk {
     pub query: Query,
     /// How the request is encrypted.
     pub seal: MailSeal,
-    /// How the query is written in an encrypted request. Default: [`QueryForm::Binary`], which each server of go-ethereum
-    /// understands. Servers of status-go need [`QueryForm::SixFields`] until 0.38 and [`QueryForm::SevenFields`] from 0.41 on.
-    pub form: QueryForm,
+    /// How the query is written in an encrypted request. Default `None`: as the server understands it, by its client name.
+    /// That is [`QueryForm::Binary`] for go-ethereum and [`QueryForm::SevenFields`] for this project. Others are asked in the
+    /// binary form; with a cursor, which status-go does not read there, in [`QueryForm::SixFields`] (until 0.38) and, if that
+    /// is refused, in [`QueryForm::SevenFields`] (from 0.41 on).
+    pub form: Option<QueryForm>,
     /// The least work of the envelope of an encrypted request. Default 0.2, which go-ethereum's `wnode` requires.
     pub min_work: Work,
     /// The rule under which it is work. Default `None`: that of the server, if it is known; else [`Rule::GETH_1_8`] in the binary
@@ -58,7 +60,7 @@ impl MailAsk {
         Self {
             query,
             seal,
-            form: QueryForm::Binary,
+            form: None,
             min_work: Work::new(0.2).unwrap_or(Work::ZERO),
             rule: None,
             timeout: Duration::from_secs(10),
@@ -77,8 +79,9 @@ pub struct MailAnswer {
     pub last: Option<[u8; 32]>,
     /// Where the next part begins ([`Query::cursor`]); `None` if nothing is left, as far as is known.
     pub cursor: Option<Cursor>,
-    /// Whether the server has said that this is the whole answer. go-ethereum's servers never do: their answer is taken to
-    /// end when nothing has come for the time of [`MailAsk::timeout`], and more may follow.
+    /// Whether the server has said that this is the whole answer. go-ethereum's servers and those of shh/5 never do: their
+    /// answer is taken to end when nothing has come for the time of [`MailAsk::timeout`], and more may follow. Silence of
+    /// any other server is [`MailAskError::Stalled`].
     pub is_confirmed: bool,
 }
 

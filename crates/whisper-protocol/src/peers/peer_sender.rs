@@ -24,6 +24,8 @@ pub(crate) struct PeerLink {
     pub(crate) lazy_wake: Arc<Notify>,
     /// Tells the session of shh that `lazy/1` has started.
     pub(crate) lazy_started: Arc<Notify>,
+    /// The client name of the peer, which may be any text.
+    pub(crate) client: Arc<str>,
 }
 
 /// The sender of one peer and its pace. Shared by the peer's session and by direct messages.

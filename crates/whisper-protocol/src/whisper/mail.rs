@@ -8,6 +8,7 @@ use super::Whisper;
 use crate::{
     mail_server::MailRequests,
     mail_server::ask::{MailAnswer, MailAsk, MailAskError, MailSeal},
+    mail_server::software::Software,
     peers::direct::DirectError,
     session::context::SessionContext,
     wire::PacketKind,
@@ -16,6 +17,22 @@ use crate::{
 
 /// "No upper limit of the time of sending" in the forms in which 0 means 1970. One more overflows in go-ethereum's servers.
 const NO_UPPER_LIMIT: u32 = u32::MAX - 1;
+
+/// The peer that is asked.
+#[derive(Clone, Copy)]
+struct Server {
+    peer: NodeId,
+    dialect: Dialect,
+    /// Whether it says when an answer is whole.
+    confirms: bool,
+}
+
+/// How a request is written.
+#[derive(Clone, Copy)]
+struct Written {
+    form: QueryForm,
+    rule: Rule,
+}
 
 impl Whisper {
     /// Starts to read the peers' requests for old envelopes. An earlier reader gets no more of them.
@@ -69,19 +86,34 @@ impl Whisper {
         peer: NodeId,
         ask: MailAsk,
     ) -> Result<MailAnswer, MailAskError> {
-        let unconnected = DirectError::NoSuchPeer(peer);
-        let dialect = self.node.direct.dialect(&peer);
-        let dialect = dialect.ok_or(MailAskError::Unsent(unconnected))?;
-        if ask.rule.is_some() || matches!(ask.seal, MailSeal::Open) {
-            return self.ask_once(peer, dialect, ask).await;
+        let unconnected = MailAskError::Unsent(DirectError::NoSuchPeer(peer));
+        let (slot, link) = self.context().links.find(&peer).ok_or(unconnected)?;
+        let dialect = slot.dialect();
+        let software = Software::of_client(&link.client, dialect);
+        let server = Server { peer, dialect, confirms: software.confirms() };
+        let fitting = || software.forms(!ask.query.cursor.is_empty());
+        let (form, other) = ask.form.map_or_else(fitting, |form| (form, None));
+        match (self.ask_in_form(server, form, &ask).await, other) {
+            (Err(MailAskError::Refused(_)), Some(form)) => {
+                self.ask_in_form(server, form, &ask).await
+            }
+            (answer, _) => answer,
         }
-        let rule = self.request_rule(&peer, dialect, ask.form);
-        let first = MailAsk { rule: Some(rule), ..ask.clone() };
-        match self.ask_once(peer, dialect, first).await {
+    }
+
+    async fn ask_in_form(
+        &self,
+        server: Server,
+        form: QueryForm,
+        ask: &MailAsk,
+    ) -> Result<MailAnswer, MailAskError> {
+        let rule = ask.rule.unwrap_or_else(|| self.request_rule(server, form));
+        let written = Written { form, rule };
+        match self.ask_once(server, written, ask.clone()).await {
             // No server says by which rule it counts. Those of status-go refuse what is none by theirs.
-            Err(MailAskError::Refused(text)) if text.contains("PoW") => {
+            Err(MailAskError::Refused(text)) if ask.rule.is_none() && text.contains("PoW") => {
                 let other = if rule == Rule::GETH_1_8 { Rule::EIP_627 } else { Rule::GETH_1_8 };
-                self.ask_once(peer, dialect, MailAsk { rule: Some(other), ..ask }).await
+                self.ask_once(server, Written { rule: other, ..written }, ask.clone()).await
             }
             answer => answer,
         }
@@ -89,15 +121,14 @@ impl Whisper {
 
     async fn ask_once(
         &self,
-        peer: NodeId,
-        dialect: Dialect,
+        server: Server,
+        written: Written,
         ask: MailAsk,
     ) -> Result<MailAnswer, MailAskError> {
-        let confirms = dialect == Dialect::V6
-            && (matches!(ask.seal, MailSeal::Open) || ask.form != QueryForm::Binary);
+        let Server { peer, confirms, .. } = server;
         let timeout = ask.timeout;
         let mut awaited = self.context().mail.awaited.begin(peer).await;
-        let request = self.mail_request(&peer, dialect, ask).await?;
+        let request = self.mail_request(server, written, ask).await?;
         awaited.expect(request.id());
         self.request_mail(peer, request).await.map_err(MailAskError::Unsent)?;
         awaited.answer(timeout, confirms).await
@@ -105,12 +136,12 @@ impl Whisper {
 
     async fn mail_request(
         &self,
-        peer: &NodeId,
-        dialect: Dialect,
+        server: Server,
+        written: Written,
         mut ask: MailAsk,
     ) -> Result<Request, MailAskError> {
-        let is_rlp = ask.form != QueryForm::Binary && !matches!(ask.seal, MailSeal::Open);
-        if ask.query.to == 0 && !is_rlp {
+        // In all forms, as the cursor of an answer in one form may be sent in another, and belongs to these times.
+        if ask.query.to == 0 {
             ask.query.to = NO_UPPER_LIMIT;
         }
         let to = match &ask.seal {
@@ -121,35 +152,36 @@ impl Whisper {
             MailSeal::Password(key) => Recipient::Symmetric(key),
             MailSeal::Server(key) => Recipient::Asymmetric(key),
         };
-        Ok(Request::Sealed(self.seal_request(peer, dialect, to, &ask).await?))
+        Ok(Request::Sealed(self.seal_request(server.dialect, written, to, &ask).await?))
     }
 
     /// Servers demand a signature, but do not check whose it is: each request has a key of its own, so that it does not show
     /// who asks.
     async fn seal_request(
         &self,
-        peer: &NodeId,
         dialect: Dialect,
+        written: Written,
         to: Recipient<'_>,
         ask: &MailAsk,
     ) -> Result<Envelope, MailAskError> {
         let mut rng = p2p_world::rng();
         let signer = SecretKey::random(&mut rng);
-        let message = ask.query.encode(ask.form);
+        let message = ask.query.encode(written.form);
         let draft = Draft::new(dialect, to, self.context().corrector.now()).payload(&message);
         let unsealed = draft.sign(&signer).encrypt(&mut rng).map_err(MailAskError::Unencrypted)?;
-        let rule = ask.rule.unwrap_or_else(|| self.request_rule(peer, dialect, ask.form));
         let target = Target::AtLeast(ask.min_work);
-        let sealed = self.miner.seal(&unsealed, rule, target, ask.timeout).await;
+        let sealed = self.miner.seal(&unsealed, written.rule, target, ask.timeout).await;
         Ok(sealed.map_err(MailAskError::Unsealed)?.envelope)
     }
-    fn request_rule(&self, peer: &NodeId, dialect: Dialect, form: QueryForm) -> Rule {
+
+    /// The rule under which the work of a request is most probably enough for the server.
+    fn request_rule(&self, server: Server, form: QueryForm) -> Rule {
         let SessionContext { links, relays, rules, .. } = self.context();
-        let state = links.find(peer).and_then(|(slot, _)| relays.relays().peer(slot));
+        let state = links.find(&server.peer).and_then(|(slot, _)| relays.relays().peer(slot));
         let known = state.and_then(|(_, state)| state.rule());
         known.unwrap_or_else(|| match form {
             QueryForm::Binary => Rule::GETH_1_8,
-            _ => rules.seal_rules(dialect, || []).0,
+            _ => rules.seal_rules(server.dialect, || []).0,
         })
     }
 }

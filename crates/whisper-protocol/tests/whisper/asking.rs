@@ -8,7 +8,7 @@ use tokio::task::yield_now;
 use whisper_envelope::{Dialect, SymmetricKey};
 use whisper_protocol::{
     DirectError, Envelope, MailAnswer, MailAsk, MailAskError, MailSeal, MailServerSettings,
-    OpenRequests, Rule, Whisper, Work,
+    OpenRequests, Remote, Rule, Whisper, Work,
     packet::{Completion, Query, QueryForm, Request},
 };
 
@@ -44,9 +44,10 @@ fn by_password() -> MailAsk {
 #[tokio::test(start_paused = true)]
 async fn pages_are_asked_for_until_nothing_is_left() {
     for (seal, form) in [
-        (MailSeal::Open, QueryForm::Binary),
-        (MailSeal::Password(password()), QueryForm::Binary),
-        (MailSeal::Password(password()), QueryForm::SevenFields),
+        (MailSeal::Open, None),
+        (MailSeal::Password(password()), None),
+        (MailSeal::Password(password()), Some(QueryForm::Binary)),
+        (MailSeal::Password(password()), Some(QueryForm::SevenFields)),
     ] {
         let served = serve(settings(), five()).await;
         let (client, server) = client_of(&served).await;
@@ -88,10 +89,14 @@ async fn a_wrong_password_is_refused_with_a_reason() {
     assert!(matches!(&refused, MailAskError::Refused(text) if text.contains("unencrypted")));
 }
 
-/// A node, and a peer of it that the test controls, after the exchange of status packets.
-async fn with_peer() -> (Whisper, RawPeer) {
+const GETH: &str = "Geth/v1.8.27-stable/linux-amd64/go1.11.5";
+const STATUS_GO: &str = "StatusIM/v0.38.0/linux-amd64/go1.13";
+
+/// A node, and a peer of it that the test controls, with this client name, after the exchange of status packets.
+async fn with_peer(client: &str) -> (Whisper, RawPeer) {
     let node = node();
-    let peer = RawPeer::greeted(&node).await;
+    let remote = Remote::new(Dialect::V6, random_id()).client(client);
+    let peer = RawPeer::who_is(&node, remote).after(&[0xc1, 0x06]).await;
     while node.stats().sessions.established == 0 {
         yield_now().await;
     }
@@ -100,7 +105,7 @@ async fn with_peer() -> (Whisper, RawPeer) {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_of_go_ethereum_is_taken_to_have_ended_when_it_is_silent() {
-    let (node, mut peer) = with_peer().await;
+    let (node, mut peer) = with_peer(GETH).await;
     let id = peer.id;
     let server = async {
         let (code, payload) = peer.receive().await;
@@ -122,23 +127,64 @@ async fn a_server_of_go_ethereum_is_taken_to_have_ended_when_it_is_silent() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_and_half_an_answer_are_errors() {
-    let (node, peer) = with_peer().await;
+    let (node, peer) = with_peer(STATUS_GO).await;
     let silence = node.request_messages(peer.id, by_password()).await;
     assert_eq!(silence, Err(MailAskError::Unanswered(Duration::from_secs(10))));
 
-    let (node, mut peer) = with_peer().await;
+    for ask in [ask(MailSeal::Open), by_password()] {
+        let (node, mut peer) = with_peer(STATUS_GO).await;
+        let id = peer.id;
+        let server = async {
+            peer.receive().await;
+            peer.send(127, five()[0].raw()).await;
+            // The end of another answer.
+            let other = Completion::Done { request: [9; 32], last: None, cursor: None };
+            peer.send(125, &other.encode()).await;
+        };
+        let (half, ()) = join(node.request_messages(id, ask), server).await;
+        let timeout = Duration::from_secs(10);
+        assert_eq!(half, Err(MailAskError::Stalled { received: 1, timeout }));
+        assert_eq!(node.stats().extensions.completions_ignored, 1);
+    }
+}
+
+/// No version of status-go reads the cursor of the binary form. Each refuses the list of fields of the others.
+#[tokio::test(start_paused = true)]
+async fn a_server_of_status_go_is_sent_a_cursor_in_the_form_of_its_version() {
+    let (node, mut peer) = with_peer(STATUS_GO).await;
     let id = peer.id;
+    let cursor = [7; 36];
+    let mut ask = by_password();
+    let mut next = ask.clone();
+    next.query.cursor = cursor.to_vec().into();
     let server = async {
-        peer.receive().await;
-        peer.send(127, five()[0].raw()).await;
-        // The end of another answer.
-        let other = Completion::Done { request: [9; 32], last: None, cursor: None };
-        peer.send(125, &other.encode()).await;
+        let mut written = Vec::new();
+        for refused in [false, true, false] {
+            let (_, payload) = peer.receive().await;
+            let request = Request::decode(Dialect::V6, &payload).unwrap();
+            let Request::Sealed(envelope) = &request else { panic!("{request:?}") };
+            written.push(envelope.open_symmetric(&password()).unwrap().payload.to_vec());
+            let (request, text) = (request.id(), "failed to decode data: too many".to_owned());
+            let end = match refused {
+                true => Completion::Failed { request, text },
+                false => Completion::Done { request, last: None, cursor: Some(cursor) },
+            };
+            peer.send(125, &end.encode()).await;
+        }
+        written
     };
-    let (half, ()) = join(node.request_messages(id, ask(MailSeal::Open)), server).await;
-    let timeout = Duration::from_secs(10);
-    assert_eq!(half, Err(MailAskError::Stalled { received: 1, timeout }));
-    assert_eq!(node.stats().extensions.completions_ignored, 1);
+    let asking = async {
+        node.request_messages(id, ask.clone()).await.unwrap();
+        node.request_messages(id, next.clone()).await.unwrap();
+    };
+    let ((), written) = join(asking, server).await;
+    (ask.query.to, next.query.to) = (u32::MAX - 1, u32::MAX - 1);
+    let forms = [
+        ask.query.encode(QueryForm::Binary),
+        next.query.encode(QueryForm::SixFields),
+        next.query.encode(QueryForm::SevenFields),
+    ];
+    assert_eq!(written, forms);
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +193,7 @@ async fn a_server_that_is_not_there_or_goes_is_an_error() {
     let unsent = node().request_messages(stranger, by_password()).await;
     assert_eq!(unsent, Err(MailAskError::Unsent(DirectError::NoSuchPeer(stranger))));
 
-    let (node, mut peer) = with_peer().await;
+    let (node, mut peer) = with_peer(STATUS_GO).await;
     let id = peer.id;
     let stats = || node.stats().sessions;
     let server = async move {
@@ -165,7 +211,7 @@ async fn a_server_that_is_not_there_or_goes_is_an_error() {
 /// Servers of status-go count work by another rule than those of go-ethereum 1.8, and say so only when they refuse.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_refuses_the_work_is_asked_under_another_rule() {
-    let (node, mut peer) = with_peer().await;
+    let (node, mut peer) = with_peer(STATUS_GO).await;
     let work = Work::new(0.2).unwrap();
     let ask = MailAsk { min_work: work, ..by_password() };
     let id = peer.id;
@@ -190,7 +236,7 @@ async fn a_server_that_refuses_the_work_is_asked_under_another_rule() {
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_server_is_not_asked_again() {
-    let (node, mut peer) = with_peer().await;
+    let (node, mut peer) = with_peer(STATUS_GO).await;
     let asked = |limit| {
         let mut ask = ask(MailSeal::Open);
         ask.query.limit = limit;
@@ -213,7 +259,7 @@ async fn a_busy_server_is_not_asked_again() {
 
 #[tokio::test(start_paused = true)]
 async fn too_much_work_is_an_error() {
-    let (node, peer) = with_peer().await;
+    let (node, peer) = with_peer(STATUS_GO).await;
     let timeout = Duration::from_millis(1);
     let dear = MailAsk { min_work: amount(1e12), timeout, ..by_password() };
     let unsealed = node.request_messages(peer.id, dear).await;
