@@ -286,11 +286,11 @@ impl Run {
         self.network.run_for(SETTLE)?;
         let Some(asked) = self.any_node() else { return Ok(()) };
         let Some(whisper) = self.whisper(asked) else { return Ok(()) };
-        let start = self.view();
+        let (start, asked_about) = (self.view(), self.arrivals(&posted));
         let answer = self.network.block_on(async { whisper.trace(posted.hash, ANSWER).await });
         let end = self.view();
         let is_old = self.network.elapsed() > expires;
-        let known = self.known(&posted, is_old);
+        let known = self.known(&posted, asked_about, is_old);
         let trace = answer.map_err(|error| self.violation(&posted, &error.to_string()))?;
         let checked = truth::check(asked, &trace, &known, [&before, &start, &end]);
         checked.map_err(|text| self.violation(&posted, &text))?;
@@ -318,10 +318,15 @@ impl Run {
         View::new(count, |one, other| is_connected(one, other) && is_connected(other, one))
     }
 
-    /// What each node must say.
-    fn known(&self, posted: &Posted, is_old: bool) -> Known {
+    /// From whom each node has got a message until now.
+    fn arrivals(&self, posted: &Posted) -> Vec<Option<Option<NodeId>>> {
         let members = self.members.borrow();
-        let arrival = |index: usize| members[index].as_ref()?.arrivals.of(&posted.hash);
+        let arrival = |member: &Option<Member>| member.as_ref()?.arrivals.of(&posted.hash);
+        members.iter().map(arrival).collect()
+    }
+
+    /// What each node must say. `asked`: what had arrived when the question was asked.
+    fn known(&self, posted: &Posted, asked: Vec<Option<Option<NodeId>>>, is_old: bool) -> Known {
         let count = self.nodes.hosts().len();
         let wants = |index: usize| match Kind::of(index) {
             Kind::Usual => None,
@@ -331,7 +336,8 @@ impl Run {
         };
         Known {
             ids: (0..count).map(|index| self.nodes.id(index)).collect(),
-            arrivals: (0..count).map(arrival).collect(),
+            arrivals: self.arrivals(posted),
+            asked,
             refuses: (0..count).map(wants).collect(),
             is_old,
         }
@@ -354,8 +360,9 @@ mod tests {
 
     #[test]
     fn traces_are_true() {
-        for seed in ["1", "2"] {
-            let args = ["--posts", "50", "--nodes", "20", "--seed", seed];
+        // With seed 2 a message comes to a node over a repaired line while the question is on its way.
+        for (seed, posts) in [("1", "50"), ("2", "100")] {
+            let args = ["--posts", posts, "--nodes", "20", "--seed", seed];
             assert_eq!(run(&args.map(str::to_owned)), Ok(true));
         }
     }

@@ -42,6 +42,8 @@ pub(super) struct Known {
     pub(super) ids: Vec<NodeId>,
     /// From whom each node got it first, since its last start: `Some(None)`: it was posted there.
     pub(super) arrivals: Vec<Option<Option<NodeId>>>,
+    /// The same when the question was asked: what came later may or may not be in an answer.
+    pub(super) asked: Vec<Option<Option<NodeId>>>,
     /// Why the peers of a node must not send it to the node.
     pub(super) refuses: Vec<Option<SkipReason>>,
     /// Whether it has expired.
@@ -98,6 +100,7 @@ fn check_node(
     });
     match (source, said) {
         (None, None) => return Ok(()),
+        (Some(_), None) if known.asked[index].is_none() => return Ok(()),
         (Some(None), Some(None)) => {}
         (Some(Some(from)), Some(Some(Some(said)))) if from == said => {}
         // A peer whose connection has ended may be forgotten.
