@@ -200,32 +200,32 @@ async fn a_revoked_token_closes_an_open_page() {
     node.stop().await;
 }
 
+/// Posts a message with a token. Returns its hash, and the filter that gets it.
+async fn post_as(node: &Running, token: &str) -> (String, String) {
+    let client = node.client(token);
+    let key = client.new_sym_key().await.unwrap();
+    let topic = Topic(*b"dash");
+    let criteria =
+        Criteria { sym_key_id: key.clone(), topics: vec![topic.into()], ..Criteria::default() };
+    let filter = client.new_message_filter(&criteria).await.unwrap();
+    let message = NewMessage {
+        sym_key_id: key,
+        topic,
+        ttl: 60,
+        pow_time: 5,
+        pow_target: 0.2,
+        payload: token.as_bytes().to_vec().into(),
+        ..NewMessage::default()
+    };
+    let hash = client.post(&message).await.unwrap();
+    (format!("0x{}", hex::encode(hash.as_slice())), filter)
+}
+
 /// What a page is told of one team must have nothing of another one.
 #[tokio::test]
 async fn a_team_sees_its_own_posts_and_a_stranger_nothing() {
     let node = Running::start(access()).await;
-    let mut posts = Vec::new();
-    for token in [PAYMENTS, ALARMS] {
-        let client = node.client(token);
-        let key = client.new_sym_key().await.unwrap();
-        let criteria = Criteria {
-            sym_key_id: key.clone(),
-            topics: vec![Topic(*b"dash").into()],
-            ..Criteria::default()
-        };
-        let filter = client.new_message_filter(&criteria).await.unwrap();
-        let message = NewMessage {
-            sym_key_id: key,
-            topic: Topic(*b"dash"),
-            ttl: 60,
-            pow_time: 5,
-            pow_target: 0.2,
-            payload: token.as_bytes().to_vec().into(),
-            ..NewMessage::default()
-        };
-        let hash = client.post(&message).await.unwrap();
-        posts.push((format!("0x{}", hex::encode(hash.as_slice())), filter));
-    }
+    let posts = [post_as(&node, PAYMENTS).await, post_as(&node, ALARMS).await];
     for (token, name, own, foreign) in [(PAYMENTS, "payments", 0, 1), (ALARMS, "alarms", 1, 0)]
         .map(|(token, name, own, foreign)| (token, name, &posts[own], &posts[foreign]))
     {
