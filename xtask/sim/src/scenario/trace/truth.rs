@@ -101,6 +101,8 @@ fn check_node(
     match (source, said) {
         (None, None) => return Ok(()),
         (Some(_), None) if known.asked[index].is_none() => return Ok(()),
+        // It came over a repaired line when it had expired.
+        (Some(Some(_)), None) if known.is_old && was_refused_as_expired(node) => return Ok(()),
         (Some(None), Some(None)) => {}
         (Some(Some(from)), Some(Some(Some(said)))) if from == said => {}
         // A peer whose connection has ended may be forgotten.
@@ -150,6 +152,10 @@ fn wrongly_described(
         said != known.refuses[*peer] && !waits && known.arrivals[*peer] != Some(None)
     };
     peers.find(is_wrong)
+}
+
+fn was_refused_as_expired(node: &TracedNode) -> bool {
+    node.drops.iter().any(|drop| drop.reason == "rejected.expired")
 }
 
 /// From whom a node says that it has the envelope.
