@@ -65,7 +65,8 @@ export async function openBrowser() {
     async close() {
       process_.kill()
       await new Promise((closed) => process_.on('close', closed))
-      rmSync(profile, { recursive: true })
+      // Processes of the browser may write for another moment.
+      rmSync(profile, { recursive: true, maxRetries: 20, retryDelay: 100 })
     },
   }
 }
