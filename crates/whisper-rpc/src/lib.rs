@@ -98,6 +98,7 @@ pub use {
     audit::chain::{AuditChain, AuditError, MAX_AUDIT_LINE},
     audit::limiter::AuditLimiter,
     audit::{AuditActor, AuditEvent, AuditSink},
+    call::error::OVER_QUOTA_CODE,
     call::stats::RpcStats,
     config::{HttpSettings, RpcAccess, RpcConfig, RpcLimits, TeamsSettings, WsSettings},
     meter::{RpcMeter, RpcView, TeamView},

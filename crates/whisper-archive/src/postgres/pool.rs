@@ -64,25 +64,18 @@ impl Pool {
         reader: Reader,
         query: &HistoryQuery,
     ) -> Result<Option<HistoryPage>, PostgresError> {
-        let page = reader.page(self.head.id(), query).await;
-        if let Err(ReadError::Database(error)) = page {
-            // The reader is dropped: a transaction that has failed may be open in it.
-            let is_lost = error.is_closed() || reader.is_closed();
-            return if is_lost { Ok(None) } else { Err(self.connector.error(error)) };
-        }
-        let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        idle.push(reader);
-        drop(idle);
-        match page {
+        let target = || self.connector.target().clone();
+        let page = match reader.page(self.head.id(), query).await {
             Ok(page) => Ok(Some(page)),
-            Err(ReadError::Database(error)) => Err(self.connector.error(error)),
-            Err(ReadError::Damaged(what)) => {
-                let target = self.connector.target().clone();
-                Err(PostgresError::Damaged { target, what })
+            Err(ReadError::Damaged(what)) => Err(PostgresError::Damaged { target: target(), what }),
+            Err(ReadError::Renewed) => Err(PostgresError::Renewed { target: target() }),
+            // The reader is dropped: a transaction that has failed may be open in it.
+            Err(ReadError::Database(error)) if error.is_closed() || reader.is_closed() => {
+                return Ok(None);
             }
-            Err(ReadError::Renewed) => {
-                Err(PostgresError::Renewed { target: self.connector.target().clone() })
-            }
-        }
+            Err(ReadError::Database(error)) => return Err(self.connector.error(error)),
+        };
+        self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(reader);
+        page
     }
 }

@@ -2,7 +2,7 @@
 
 use whisper_envelope::Dialect;
 
-use crate::wire::packet::QueryForm;
+use crate::{peers::work_settings::OWN_NAMES, wire::packet::QueryForm};
 
 /// The software of a mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Software {
         match name.split('/').next().unwrap_or_default() {
             _ if dialect == Dialect::V5 => Self::GoEthereum,
             "Geth" | "wnode" => Self::GoEthereum,
-            "WhisperNode" | "whisper-node" => Self::Own,
+            name if OWN_NAMES.contains(&name) => Self::Own,
             _ => Self::Other,
         }
     }

@@ -38,6 +38,9 @@ pub enum PeerRule {
     Only(Rule),
 }
 
+/// What the client names of this project begin with.
+pub(crate) const OWN_NAMES: [&str; 2] = ["WhisperNode", "whisper-node"];
+
 impl PeerRule {
     /// The rule that follows from the client name in Hello: of go-ethereum before 1.9 or since, Parity, nim-eth, or this
     /// node.
@@ -61,7 +64,7 @@ impl PeerRule {
             },
             "Parity" | "Parity-Ethereum" => Self::Only(Rule::PARITY),
             "nim-eth-p2p" | "nimbus" => Self::Only(Rule::NIM),
-            "WhisperNode" | "whisper-node" => Self::Any,
+            name if OWN_NAMES.contains(&name) => Self::Any,
             _ => Self::Unknown,
         }
     }

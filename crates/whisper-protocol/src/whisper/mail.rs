@@ -15,7 +15,7 @@ use crate::{
     wire::packet::{QueryForm, Request},
 };
 
-/// "No upper limit of the time of sending" in the forms in which 0 means 1970. One more overflows in go-ethereum's servers.
+/// "No upper limit of the time of sending": 0 means 1970 in some forms. One more overflows in go-ethereum's servers.
 const NO_UPPER_LIMIT: u32 = u32::MAX - 1;
 
 /// The peer that is asked.

@@ -206,7 +206,7 @@ pub(crate) enum CallError {
 pub(crate) const NOT_PERMITTED_CODE: i32 = -32004;
 
 /// The code of a call whose team is over a quota.
-const OVER_QUOTA_CODE: i32 = -32005;
+pub const OVER_QUOTA_CODE: i32 = -32005;
 
 /// Maximum number of characters of an argument that an error repeats.
 const MAX_SHOWN_CHARS: usize = 255;

@@ -131,11 +131,7 @@ impl TeamEditor {
         name: &TeamName,
         id: &str,
     ) -> Result<bool, TeamChangeError> {
-        self.change(by, name, |team| {
-            let before = team.tokens.len();
-            team.tokens.retain(|token| token.hash.id() != id);
-            team.tokens.len() < before
-        })
+        self.change(by, name, |team| remove(&mut team.tokens, |token| token.hash.id() == id))
     }
 
     /// Adds a token.
@@ -180,11 +176,7 @@ impl TeamEditor {
         name: &TeamName,
         id: &str,
     ) -> Result<bool, TeamChangeError> {
-        self.change(by, name, |team| {
-            let before = team.certificates.len();
-            team.certificates.retain(|certificate| certificate.hash.id() != id);
-            team.certificates.len() < before
-        })
+        self.change(by, name, |team| remove(&mut team.certificates, |shown| shown.hash.id() == id))
     }
 
     /// Replaces a team by what `edit` makes of it; `None` removes it. Must not be called on a thread that runs tasks.
@@ -215,4 +207,11 @@ impl TeamEditor {
         }
         Ok(done)
     }
+}
+
+/// Removes what is meant. Returns whether there was any.
+fn remove<T>(from: &mut Vec<T>, is_meant: impl Fn(&T) -> bool) -> bool {
+    let before = from.len();
+    from.retain(|item| !is_meant(item));
+    from.len() < before
 }

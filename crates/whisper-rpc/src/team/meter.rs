@@ -35,6 +35,8 @@ pub(crate) struct TeamMeter {
     refused: [AtomicU64; Quota::ALL.len()],
     /// Refusals are answered one after the other.
     refusal_turn: tokio::sync::Mutex<()>,
+    /// Posts whose work is slowed down to the quota.
+    slowed: InUse,
     rates: Mutex<Rates>,
     alive: Mutex<AlivePosts>,
     /// Connections that are open.
@@ -152,7 +154,8 @@ impl TeamMeter {
     }
 
     /// Slows a post in progress down to the quota of work: lets the work of the team wait while it is ahead. Returns when that
-    /// took longer than `patience` altogether. `quotas` and `core_time` return what is true at the time.
+    /// took longer than `patience` altogether. `quotas` and `core_time` return what is true at the time. When the last post in
+    /// progress has ended, whatever its end, the other work of the team goes on.
     pub(crate) async fn slow_work(
         &self,
         quotas: impl Fn() -> Quotas,
@@ -161,6 +164,7 @@ impl TeamMeter {
         patience: Duration,
     ) -> OverQuota {
         let mut waited = Duration::ZERO;
+        let _slowed = Slowed { meter: self, counted: self.slowed.add(None), pause: &pause };
         loop {
             let (quotas, now) = (quotas(), Instant::now());
             let (wait, full) = {
@@ -285,6 +289,22 @@ impl TeamMeter {
             subscriptions: self.subscriptions.get(),
             outbox_bytes: self.outbox.get(),
             refused: Quota::ALL.map(|quota| (quota, read(&self.refused[quota as usize]))),
+        }
+    }
+}
+
+/// A post in progress whose work is slowed down, until it is dropped.
+struct Slowed<'a, P: Fn(bool)> {
+    meter: &'a TeamMeter,
+    counted: Option<InUseGuard>,
+    pause: &'a P,
+}
+
+impl<P: Fn(bool)> Drop for Slowed<'_, P> {
+    fn drop(&mut self) {
+        drop(self.counted.take());
+        if self.meter.slowed.get() == 0 {
+            (self.pause)(false);
         }
     }
 }

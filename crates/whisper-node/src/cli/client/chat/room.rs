@@ -7,6 +7,7 @@ use jsonrpsee::core::client::Error as ClientError;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{MissedTickBehavior, interval};
 use whisper_envelope::Topic;
+use whisper_rpc::OVER_QUOTA_CODE;
 use whisper_rpc::client::{HistoryClient as _, NetClient as _, ShhClient as _};
 use whisper_rpc::types::{Criteria, HistoryCriteria, MessageJson, NewMessage, PostState};
 
@@ -103,6 +104,10 @@ impl Room {
                 }
                 Err(ClientError::RestartNeeded(_) | ClientError::ServiceDisconnect) => {
                     News::Gone(Failure::NodeGone)
+                }
+                // It is asked again.
+                Err(ClientError::Call(error)) if error.code() == OVER_QUOTA_CODE => {
+                    News::Trouble(Failure::Call(ClientError::Call(error)).report())
                 }
                 // It has restarted, and has neither the filter nor the key any more.
                 Err(error @ ClientError::Call(_)) => News::Gone(Failure::Call(error)),
