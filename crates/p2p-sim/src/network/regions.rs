@@ -3,7 +3,7 @@
 use std::{
     hint,
     num::NonZeroUsize,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
     time::Duration,
 };
@@ -134,6 +134,7 @@ impl Regions {
         }
         let turns = Turns::new(self.threads.min(self.regions.len()));
         let pass = || {
+            let _alarm = Alarm(&turns);
             for (start, at) in &windows {
                 while let Some(region) = self.regions.get(turns.next()) {
                     region.run_to(*start, *at);
@@ -177,12 +178,24 @@ struct Turns {
     waiting: AtomicUsize,
     /// Windows that have ended.
     ended: AtomicUsize,
+    /// Whether a thread has panicked, for which the others must not wait.
+    panicked: AtomicBool,
+}
+
+/// Tells the other threads if this one panics.
+struct Alarm<'a>(&'a Turns);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        self.0.panicked.fetch_or(thread::panicking(), Ordering::Relaxed);
+    }
 }
 
 impl Turns {
     fn new(threads: usize) -> Self {
         let zero = || AtomicUsize::new(0);
-        Self { threads, next: zero(), waiting: zero(), ended: zero() }
+        let panicked = AtomicBool::new(false);
+        Self { threads, next: zero(), waiting: zero(), ended: zero(), panicked }
     }
 
     fn next(&self) -> usize {
@@ -200,8 +213,27 @@ impl Turns {
         }
         let mut spins = 0;
         while self.ended.load(Ordering::Acquire) == ended {
+            assert!(!self.panicked.load(Ordering::Relaxed), "another region has panicked");
             spins += 1;
             if spins < SPINS { hint::spin_loop() } else { thread::yield_now() }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "a scoped thread panicked")]
+    fn no_thread_waits_for_one_that_has_panicked() {
+        let turns = Turns::new(2);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _alarm = Alarm(&turns);
+                panic!("a region cannot go on");
+            });
+            scope.spawn(|| turns.end(|| {}));
+        });
     }
 }
