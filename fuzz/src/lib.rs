@@ -28,7 +28,8 @@ pub use identity::{ecies_open, enode, enr, keystore};
 pub use mux::{connection, hello, reason};
 pub use nat::{natpmp, pcp};
 pub use packet::{
-    archive_message, history_cursor, lazy_message, packet, state_record, trace_message,
+    archive_message, file_message, history_cursor, lazy_message, packet, state_record,
+    trace_message,
 };
 pub use rlp::{rlp_item, rlp_roundtrip, rlp_text};
 pub use rlpx::{ack, auth, frame, snappy};
@@ -75,6 +76,7 @@ pub const TARGETS: &[(&str, TargetFn)] = &[
     ("history_cursor", history_cursor),
     ("state_record", state_record),
     ("trace_message", trace_message),
+    ("file_message", file_message),
     ("lazy_message", lazy_message),
     ("rpc_request", rpc_request),
     ("rpc_values", rpc_values),

@@ -1,6 +1,7 @@
 //! The packets beyond EIP-627: a decoded packet, encoded again, decodes to the same value.
 
 mod archive;
+mod file;
 mod lazy;
 mod trace;
 
@@ -16,6 +17,7 @@ use whisper_protocol::{
 };
 
 pub use archive::{archive_message, history_cursor, state_record};
+pub use file::file_message;
 pub use lazy::lazy_message;
 pub use trace::trace_message;
 
