@@ -73,6 +73,27 @@ fn a_network_runs_on_one_machine_and_its_state_is_shown() {
     assert!(state(false).contains("no node answers"));
 }
 
+#[test]
+fn a_script_reads_a_network_as_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let parse = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+    let made = parse(&network(dir.path(), &["init", "solo", "--nodes", "1", "--json"]).unwrap());
+    let node = &made["nodes"][0];
+    assert_eq!((&made["name"], &made["dir"]), (&Value::from("solo"), &Value::from("./solo")));
+    assert_eq!((&node["name"], node["id"].as_str().unwrap().len()), (&Value::from("node1"), 128));
+    use_free_ports(&dir.path().join("solo"));
+    let mut command = Command::new(PROGRAM);
+    let words = ["network", "up", "solo", "--json"];
+    let mut up = Running::start(command.current_dir(dir.path()).args(words));
+    let running = parse(&up.value(""));
+    assert_eq!((&running["id"], &running["nodes"][0]["id"]), (&made["id"], &node["id"]));
+    assert!(running["millis"].as_f64() > Some(0.0), "{running}");
+    let state = parse(&network(dir.path(), &["status", "solo", "--json"]).unwrap());
+    assert_eq!(state[0]["state"]["peers"], 0, "{state}");
+    let (rest, success) = up.signal("-INT");
+    assert!(success && rest.is_empty(), "{rest}");
+}
+
 /// Two clients at two nodes of the network exchange a message.
 fn a_message_passes(acme: &Path) {
     let client = |words: &[&str], node: &str| {

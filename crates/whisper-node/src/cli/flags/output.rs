@@ -42,13 +42,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// The commands without the flag, and why.
-    const WITHOUT: [(&str, &str); 19] = [
+    const WITHOUT: [(&str, &str); 17] = [
         ("run", "runs until it is stopped"),
         ("bootnode", "runs until it is stopped"),
         ("demo", "is a demonstration"),
         ("chat", "draws on a terminal"),
-        ("network init", "prints what to do next"),
-        ("network up", "runs until it is stopped"),
         ("config default", "prints TOML"),
         ("rpc discover", "prints only JSON"),
         ("send", "prints only JSON"),

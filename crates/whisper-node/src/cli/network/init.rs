@@ -10,11 +10,10 @@ use p2p_identity::{Enode, SecretKey};
 use rand::Rng as _;
 
 use super::files;
-use super::plan::{self, Plan};
+use super::plan::{self, NetworkJson, Plan};
 use crate::cli::config::FILE_NAME;
-use crate::cli::console;
 use crate::cli::failure::Failure;
-use crate::cli::flags::{List, list};
+use crate::cli::flags::{List, Output, list};
 
 /// Maximum number of nodes: their ports must fit on one machine.
 const MAX_NODES: i64 = 200;
@@ -37,6 +36,9 @@ pub(crate) struct Init {
     /// Folder in which the folder of the network is made
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Reads the name of a network. It is a folder and a word in a compose file.
@@ -98,7 +100,8 @@ impl Init {
         ] {
             fs::write(&file, text).map_err(failed(&file))?;
         }
-        console::print(&next_steps(&plan, &dir))
+        let made = NetworkJson { plan: &plan, dir: &dir, millis: None };
+        self.output.print(&made, || next_steps(&plan, &dir))
     }
 }
 

@@ -66,6 +66,18 @@ pub(super) struct Ports {
     pub(super) metrics: u16,
 }
 
+/// A network, as `--json` shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct NetworkJson<'a> {
+    #[serde(flatten)]
+    pub(super) plan: &'a Plan,
+    /// The folder of the network.
+    pub(super) dir: &'a Path,
+    /// Milliseconds until the nodes were connected. Only a network that runs has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) millis: Option<f64>,
+}
+
 /// The name of the node with this index, counted from 0.
 pub(super) fn node_name(index: usize) -> String {
     format!("node{}", index + 1)

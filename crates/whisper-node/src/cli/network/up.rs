@@ -10,11 +10,11 @@ use tokio::process::{Child, Command};
 use tokio::time::sleep;
 use whisper_rpc::client::AdminClient as _;
 
-use super::plan::{Plan, PlannedNode};
+use super::plan::{NetworkJson, Plan, PlannedNode};
 use crate::cli::client::connection::Connection;
 use crate::cli::config::FILE_NAME;
-use crate::cli::console;
 use crate::cli::failure::Failure;
+use crate::cli::flags::Output;
 use crate::cli::process::stop_signal::stop_signal;
 
 /// Maximum time until all nodes have peers.
@@ -28,6 +28,9 @@ const ASK_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct Up {
     /// Folder of the network
     dir: PathBuf,
+
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Up {
@@ -43,7 +46,10 @@ impl Up {
         let wanted = usize::from(plan.nodes.len() > 1);
         let work = async {
             connected(&plan, &self.dir, wanted).await?;
-            console::print(&summary(&plan, &self.dir, begin.elapsed()))?;
+            let time = begin.elapsed();
+            let millis = Some(time.as_secs_f64() * 1e3);
+            let network = NetworkJson { plan: &plan, dir: &self.dir, millis };
+            self.output.print(&network, || summary(&plan, &self.dir, time))?;
             std::future::pending().await
         };
         let ended = tokio::select! {
