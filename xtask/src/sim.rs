@@ -79,7 +79,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<(), Failure> {
     let archive = ["archive", "--envelopes", "2000", "--kills", "10"];
     process::run(std::process::Command::new(&program).args(archive))?;
     // A hundredth of what `traced` simulates.
-    process::run(std::process::Command::new(&program).args(["trace", "--posts", "100"]))
+    process::run(std::process::Command::new(&program).args(["trace", "--traces", "100"]))
 }
 
 /// Simulates the same networks with the optimized program. It must do the same.
@@ -111,9 +111,9 @@ fn same(one: &str, other: &str) -> Result<(), Failure> {
     Err(Failure::new(text))
 }
 
-/// 10 000 messages are traced under faults, and every answer is true.
+/// Of 10 000 traces under faults, every answer is true.
 pub(crate) fn traced() -> Result<(), Failure> {
-    run(&["trace", "--posts", "10000"].map(str::to_owned))
+    run(&["trace", "--traces", "10000"].map(str::to_owned))
 }
 
 /// Archives and their readers, with as much going wrong as in years.

@@ -99,7 +99,7 @@ struct Counts {
 pub(crate) fn run(args: &[String]) -> Result<bool, String> {
     let settings = Settings::parse(args)?;
     let began = Instant::now();
-    match Run::new(&settings).go(settings.posts) {
+    match Run::new(&settings).go(settings.traces) {
         Ok((counts, hash)) => {
             println!(
                 "seed {}: {} traces, all true, {} of them complete; nodes that had the envelope {}, that never had it {}; {} faults; {} s; {hash:016x}",
@@ -173,10 +173,10 @@ impl Run {
         Self { network, nodes, members, rng, posts, off, cut, counts }
     }
 
-    fn go(mut self, posts: usize) -> Result<(Counts, u64), Violation> {
+    fn go(mut self, traces: usize) -> Result<(Counts, u64), Violation> {
         let nodes = self.nodes.clone();
         self.network.run_until(Duration::from_secs(60), |_| nodes.are_connected())?;
-        for _ in 0..posts {
+        while self.counts.traces < traces {
             self.change();
             let pause = Duration::from_millis(self.rng.random_range(0..3000));
             self.network.run_for(pause)?;
@@ -361,8 +361,8 @@ mod tests {
     #[test]
     fn traces_are_true() {
         // With seed 2 a message comes to a node over a repaired line while the question is on its way.
-        for (seed, posts) in [("1", "50"), ("2", "100")] {
-            let args = ["--posts", posts, "--nodes", "20", "--seed", seed];
+        for (seed, traces) in [("1", "50"), ("2", "100")] {
+            let args = ["--traces", traces, "--nodes", "20", "--seed", seed];
             assert_eq!(run(&args.map(str::to_owned)), Ok(true));
         }
     }
@@ -370,7 +370,7 @@ mod tests {
     /// The answer takes no longer than the way to the farthest node and back.
     #[test]
     fn fifty_nodes_answer_in_virtual_time() {
-        let settings = Settings { seed: 5, posts: 0, nodes: 50, degree: 8 };
+        let settings = Settings { seed: 5, traces: 0, nodes: 50, degree: 8 };
         let mut run = Run::new(&settings);
         // Round trips of 50 ms: the farthest nodes are four steps away.
         let ms = Duration::from_millis;
