@@ -179,3 +179,73 @@ impl Room {
         let _ = news.send(News::Ended { hash: hash.into_vec(), fate }).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use futures_util::future::join_all;
+    use p2p_identity::SecretKey;
+    use p2p_server::{Config, Server};
+    use tokio::sync::mpsc;
+    use whisper_protocol::Whisper;
+    use whisper_rpc::{
+        HttpSettings, Quota, Quotas, RpcAccess, RpcConfig, Team, TeamToken, Teams, TeamsSettings,
+        TokenHash,
+    };
+
+    use super::*;
+
+    const TOKEN: &str = "the-token-of-red";
+
+    /// A team that may make this number of calls a second.
+    fn teams(calls: u32) -> Teams {
+        let quotas = Quotas::default().with(Quota::Calls, NonZeroU32::new(calls));
+        let tokens = vec![TeamToken { hash: TokenHash::of(TOKEN), expires: None }];
+        let team = Team { tokens, quotas, ..Team::new("red".parse().unwrap()) };
+        Teams { teams: vec![team], ipc: None }
+    }
+
+    /// A chat whose team makes too many calls says so, and goes on.
+    #[tokio::test]
+    async fn a_chat_over_its_quota_asks_again() {
+        let whisper = Whisper::new(whisper_protocol::Config::default());
+        let server = Server::start(Config::new(SecretKey::generate())).await.unwrap();
+        let http = HttpSettings { addr: ([127, 0, 0, 1], 0).into(), ..HttpSettings::default() };
+        let access = RpcAccess::Teams(TeamsSettings { teams: teams(2), keeper: None });
+        let rpc = RpcConfig { http: Some(http), ws: None, access, ..RpcConfig::default() };
+        let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
+        let url = format!("http://{}", rpc.http_addr().unwrap());
+        let [node, other] = [(); 2].map(|()| Connection::open(&url, Some(TOKEN)));
+        let (node, other) = (node.await.unwrap(), other.await.unwrap());
+        let key = node.add_sym_key(&vec![7; 32].into()).await.unwrap();
+        let room = Arc::new(Room::join(node, key, Topic(*b"news"), 60, 0.0).await.unwrap());
+        // One call after another is only slowed down; other clients of the team use up what there is.
+        let flood = tokio::spawn(async move {
+            loop {
+                join_all((0..8).map(|_| other.peer_count())).await;
+            }
+        });
+        let (news, mut arrivals) = mpsc::channel(1);
+        let watching = tokio::spawn(room.watch(news));
+        let mut next = async || match arrivals.recv().await.unwrap() {
+            News::Trouble(why) => Some(why),
+            News::Look { .. } => None,
+            other => panic!("the chat ends: {other:?}"),
+        };
+        let why = loop {
+            if let Some(why) = next().await {
+                break why;
+            }
+        };
+        assert!(why.contains("over its quota calls, which is 2"), "{why}");
+        flood.abort();
+        rpc.hold_teams().await.set(teams(1000));
+        while next().await.is_some() {}
+        drop(arrivals);
+        watching.await.unwrap();
+        rpc.stop().await;
+        server.stop().await;
+        whisper.stop().await;
+    }
+}
