@@ -1,5 +1,6 @@
 //! Why the program ends with an error.
 
+mod call;
 mod hints;
 
 use std::io;
@@ -54,9 +55,9 @@ pub(crate) enum Failure {
     /// `--rpc.token-file` of a command.
     #[error("cannot read the token in {} (--rpc.token-file)", path.display())]
     TokenFile { path: PathBuf, source: io::Error },
-    /// A node answered a call with an error.
-    #[error("the node answers with an error")]
-    Call(#[source] ClientError),
+    /// A node answered a call with an error, or the call did not reach it.
+    #[error("{}", call::text(.0))]
+    Call(ClientError),
     /// No password for a topic.
     #[error("no password: give --password-file, or set the variable WHISPER_PASSWORD")]
     PasswordMissing,

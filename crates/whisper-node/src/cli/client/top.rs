@@ -99,7 +99,7 @@ impl Look {
     fn page(&self, before: Option<&Self>) -> String {
         let InfoJson { memory, messages, min_pow, .. } = self.whisper;
         let mut page = format!(
-            "{}\n{} peers, {messages} envelopes in the pool ({} KiB), minimum work {min_pow}\n",
+            "{}\npeers: {}, envelopes in the pool: {messages} ({} KiB), minimum work: {min_pow}\n",
             self.name,
             self.peers.len(),
             memory / 1024,
