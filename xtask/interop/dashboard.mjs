@@ -32,7 +32,7 @@ const followsAPost = async () => {
   // What other nodes say about it: here there is only this one.
   await tabTo(browser, `document.activeElement.id === 'trace'`)
   await browser.press('Enter')
-  await until(browser, `${text('#explanation')}.includes('it was posted there')`)
+  await until(browser, `${text('#explanation')}.includes('this node: it was posted here')`)
   await until(browser, `${text('#explanation')}.includes('1 node answered: all that could be asked.')`)
   // The button in the list of posts explains it as well.
   await browser.evaluate(`document.getElementById('explanation').replaceChildren()`)

@@ -423,3 +423,14 @@ fn the_page_needs_nothing_but_its_own_files() {
         }
     }
 }
+
+#[test]
+fn the_page_has_a_text_for_every_state_and_reason() {
+    let document = whisper_rpc::openrpc(&whisper_rpc::Namespace::ALL);
+    for name in ["EnvelopeState", "FilterOutcome", "NotSent", "PostState", "Source"] {
+        let values = document["components"]["schemas"][name]["oneOf"].as_array().unwrap();
+        for value in values.iter().map(|value| value["const"].as_str().unwrap()) {
+            assert!(FILES[2].2.contains(&format!(" {value}: ")), "{name}: {value}");
+        }
+    }
+}

@@ -38,13 +38,17 @@ pub(super) async fn run(opens: bool) -> Result<(), Failure> {
 }
 
 async fn network() -> Result<Vec<Node>, Failure> {
+    let keys = NAMES.map(|_| SecretKey::random(&mut rand::rng()));
+    let ids: Vec<_> = keys.iter().map(SecretKey::id).collect();
     let mut nodes: Vec<Node> = Vec::new();
-    for (index, name) in NAMES.iter().enumerate() {
+    for (index, (name, key)) in NAMES.iter().zip(keys).enumerate() {
         let known: Vec<Enode> =
             nodes.iter().rev().take(2).map(|node| node.server.enode()).collect();
-        let server = p2p_server::Config::new(SecretKey::random(&mut rand::rng()));
-        let server = server.name(format!("demo/{name}")).listen("127.0.0.1:0");
+        let server =
+            p2p_server::Config::new(key).name(format!("demo/{name}")).listen("127.0.0.1:0");
         let server = known.into_iter().fold(server, p2p_server::Config::static_node);
+        // As in a private network: only these may be peers, so they tell each other where an envelope is.
+        let server = ids.iter().copied().fold(server, p2p_server::Config::allow);
         let rpc = RpcConfig { http: None, ws: None, ..RpcConfig::default() };
         // The one in the middle has peers that it dialed, and peers that dialed it.
         let metrics = (index == NAMES.len() / 2).then_some(([127, 0, 0, 1], 0).into());

@@ -4,6 +4,8 @@
 const $ = (id) => document.getElementById(id)
 const HISTORY = 60 // seconds of traffic that a line shows
 const ROWS = 50 // peers that are listed at first
+const NAMED = 24 // peers whose names are drawn
+const SAMPLES = 3 // drops of each reason that are shown
 const RETRY = 2000 // milliseconds until the next attempt to connect
 
 // --- Text ---
@@ -154,8 +156,8 @@ function nodeTiles() {
   const dropped = latest.drops.reduce((total, drop) => total + drop.count, 0)
   return [
     ['Peers', number(latest.peers.length)],
-    ['New envelopes a second', rate(growth('whisper_envelopes_new_total'))],
-    ['Delivered a second', rate(growth('whisper_delivery_delivered_total'))],
+    ['New envelopes/s', rate(growth('whisper_envelopes_new_total'))],
+    ['Delivered/s', rate(growth('whisper_delivery_delivered_total'))],
     ['In the pool', number(metric('whisper_pool_envelopes'))],
     ['Filters', number(metric('whisper_filters'))],
     ['Posts', number(metric('whisper_envelopes_posted_total'))],
@@ -192,14 +194,14 @@ function peerCells(peer) {
   const { network } = peer
   const marks = [network.static && 'static', network.trusted && 'trusted'].filter(Boolean).join(', ')
   return [
-    { text: short(peer.name, 32), title: `${peer.name}\n${peer.enode}` },
+    { text: short(peer.name, 32), kind: 'whole', title: `${peer.name}\n${peer.enode}` },
     { text: network.remoteAddress, kind: 'code address' },
     network.inbound ? 'in' : `out${marks ? `, ${marks}` : ''}`,
-    { text: network.link, kind: network.link === 'rlpx' ? 'warn' : '' },
+    { text: network.link.split(' ')[0], kind: network.link === 'rlpx' ? 'warn' : '', title: network.link },
     { text: peer.roundTrip === null ? '–' : `${peer.roundTrip.toFixed(1)} ms`, kind: 'number' },
     { text: `${bytes(peer.bytesIn)} / ${bytes(peer.bytesOut)}`, kind: 'number' },
     size(peer.queued),
-    peer.caps.join(', '),
+    { text: peer.caps.join(', '), kind: 'whole' },
   ]
 }
 
@@ -229,39 +231,42 @@ function topology() {
     return made
   }
   if (!svg.lines) {
-    svg.lines = svg.appendChild(make('g', {}))
-    svg.dots = svg.appendChild(make('g', {}))
+    for (const name of ['lines', 'dots', 'names']) svg[name] = svg.appendChild(make('g', {}))
     svg.append(make('circle', { r: 7, class: 'own' }))
     svg.drawn = new Map()
   }
   const sorted = [...latest.peers].sort((one, other) => one.id.localeCompare(other.id))
   const radius = Math.max(1.6, Math.min(6, 60 / Math.sqrt(sorted.length + 1)))
   const gone = new Map(svg.drawn)
+  const isNamed = sorted.length <= NAMED
+  svg.lines.setAttribute('class', isNamed ? 'named' : '')
   sorted.forEach((peer, index) => {
     gone.delete(peer.id)
-    // The golden angle spreads any number of peers.
-    const angle = index * 2.399963
+    // The golden angle spreads any number of peers. A few are spread evenly, with their names beside them.
+    const angle = isNamed ? ((index + 0.5) * 2 * Math.PI) / sorted.length : index * 2.399963
     const far = Math.min(1, Math.log1p(Math.max(0, peer.roundTrip ?? 0)) / Math.log1p(500))
-    const distance = 55 + 130 * far + (sorted.length > 40 ? ((index * 7919) % 53) - 26 : 0)
-    const [x, y] = [Math.cos(angle) * distance, Math.sin(angle) * distance].map((value) => value.toFixed(1))
+    const distance = isNamed ? 125 + 60 * far : 55 + 130 * far + ((index * 7919) % 53) - 26
+    const [x, y] = [Math.cos(angle) * distance * 1.4, Math.sin(angle) * distance].map((value) => value.toFixed(1))
     const kind = peer.network.link === 'rlpx' ? '' : 'sec'
     let drawn = svg.drawn.get(peer.id)
     if (!drawn) {
-      drawn = { line: svg.lines.appendChild(make('line', {})), dot: svg.dots.appendChild(make('circle', {})), last: '' }
+      drawn = { line: svg.lines.appendChild(make('line', {})), dot: svg.dots.appendChild(make('circle', {})), name: svg.names.appendChild(make('text', {})), last: '' }
       drawn.dot.append(make('title', {}))
       svg.drawn.set(peer.id, drawn)
     }
-    const state = `${x} ${y} ${kind} ${radius}`
+    const state = `${x} ${y} ${kind} ${radius} ${isNamed}`
     if (drawn.last === state) return
     drawn.last = state
     drawn.line.setAttribute('x2', x)
     drawn.line.setAttribute('y2', y)
     for (const [key, value] of [['cx', x], ['cy', y], ['r', radius], ['class', kind]]) drawn.dot.setAttribute(key, value)
     drawn.dot.firstChild.textContent = `${peer.name}, ${peer.network.remoteAddress}`
+    const side = Number(x) < 0 ? -1 : 1
+    for (const [key, value] of [['x', Number(x) + side * (radius + 5)], ['y', Number(y) + 4], ['text-anchor', side < 0 ? 'end' : 'start']]) drawn.name.setAttribute(key, value)
+    drawn.name.textContent = isNamed ? short(peer.name, 18) : ''
   })
-  for (const [id, { line, dot }] of gone) {
-    line.remove()
-    dot.remove()
+  for (const [id, { line, dot, name }] of gone) {
+    for (const gone of [line, dot, name]) gone.remove()
     svg.drawn.delete(id)
   }
   svg.setAttribute('aria-label', `This node and ${number(sorted.length)} peers`)
@@ -356,18 +361,21 @@ function fates() {
   rows(document.querySelector('#fates tbody'), list, '')
 }
 
-const GOOD = new Set(['delivered'])
-const BAD = new Set(['refused', 'nobody', 'expired', 'evicted', 'left'])
+const POST_STATES = {
+  pending: ['on its way', ''], delivered: ['delivered', 'good'], refused: ['refused', 'bad'], nobody: ['no peer to send it to', 'bad'],
+  expired: ['expired', 'bad'], evicted: ['evicted', 'bad'], left: ['the peer left', 'bad'], untracked: ['not followed', 'warn'],
+  stopped: ['the node stopped', 'warn'],
+}
 
 function posts() {
   const list = latest.posts.map((post) => {
-    const kind = GOOD.has(post.state) ? 'good' : BAD.has(post.state) ? 'bad' : ''
+    const [text, kind] = POST_STATES[post.state] ?? [post.state, '']
     const optional = (value) => ({ text: value ?? '–', kind: 'number' })
     return {
       key: post.hash,
       cells: [
         { text: short(post.hash, 14), title: post.hash, action: () => look(post.hash) },
-        { text: post.state, kind },
+        { text, kind },
         optional(post.handed ?? post.kept),
         optional(post.kept),
         post.why ?? '',
@@ -381,17 +389,14 @@ function drops() {
   const list = [...latest.drops]
     .sort((one, other) => other.count - one.count)
     .map(({ reason, count: times, last }) => {
-      const [newest] = last
-      const who = newest?.address ?? (newest?.peer ? short(newest.peer, 12) : '')
-      return {
-        key: reason,
-        cells: [
-          { text: reason, kind: 'code' },
-          count(times),
-          newest ? ago(newest.at, latest.at) : '',
-          { text: [newest?.detail, who].filter(Boolean).join(' · '), title: newest?.hash ?? '' },
-        ],
+      const sample = ({ at, detail, address, peer, hash }) => {
+        const who = address ?? (peer && peerName(peer))
+        return [ago(at, latest.at), detail, who, hash && `envelope ${short(hash, 14)}`].filter(Boolean).join(' · ')
       }
+      const shown = last.slice(0, SAMPLES)
+      const text = shown.map(sample).join('\n')
+      const cells = [{ text: reason, kind: 'code' }, count(times), { text, kind: 'lines', title: shown.map(({ hash }) => hash ?? '').join('\n').trim() }]
+      return { key: reason, cells }
     })
   rows(document.querySelector('#drops tbody'), list, 'nothing was dropped')
 }
@@ -425,12 +430,13 @@ const OUTCOMES = {
 }
 const SKIPPED = {
   bloom: 'its topic is outside of what the peer wants', work: 'the peer demands more work', size: 'it is too large for the peer',
-  light: 'this node is a light client', pending: 'it is queued for the peer',
+  light: 'a light client relays nothing', pending: 'it is queued for the peer',
+  announced: 'it was announced to the peer, which has not asked for it', asked: 'the peer has asked for it, and it is queued',
 }
 
 function peerName(key) {
   const peer = latest?.peers?.find((of) => of.key === key)
-  return peer ? `${short(peer.name, 24)} at ${peer.network.remoteAddress}` : `the peer ${short(key, 12)}`
+  return peer ? `${short(peer.name, 24)} at ${peer.network.remoteAddress}` : `the node ${short(key, 12)}`
 }
 
 function explained(found) {
@@ -466,29 +472,30 @@ function explained(found) {
   $('explanation').replaceChildren(...parts)
 }
 
-// The way of an envelope through the nodes that answered, as a tree.
+/** The way of an envelope through the nodes that answered, as a tree; after it the nodes that do not have it. */
 function traced({ nodes, complete }) {
   const now = latest?.at ?? Date.now() / 1000
-  const tree = element('ul')
-  const items = []
-  for (const node of nodes) {
-    const came = !node.arrival ? 'does not have it' : { here: 'it was posted there', peer: 'it came from a peer', forgotten: 'it came from a peer that has left' }[node.arrival.from]
-    const when = node.arrival ? `, ${ago(node.arrival.at, now)}` : ''
-    const left = node.left ? `; it left the pool ${ago(node.left, now)} (${node.state})` : ''
-    const drops = node.drops.map((drop) => `; ${drop.reason}, ${ago(drop.at, now)}`).join('')
-    const name = latest?.node?.enode.includes(node.node.slice(2)) ? 'this node' : peerName(node.node)
-    const item = element('li', `${name}: ${came}${when}${left}${drops}`)
-    const below = element('ul')
-    for (const { peer, why } of node.notSent) below.append(element('li', `not sent to ${peerName(peer)}: ${SKIPPED[why] ?? why}`))
-    item.append(below)
-    const above = items[node.parent]?.lastElementChild ?? tree
-    above.append(item)
-    items.push(item)
-  }
+  const [tree, without] = [element('ul', undefined, { className: 'tree' }), element('ul')]
+  const items = nodes.map(({ node, parent, state, arrival, left, drops, sharedWith, notSent }) => {
+    const isHere = latest?.node?.enode.includes(node.slice(2))
+    const name = isHere ? 'this node' : peerName(node)
+    const refusals = drops.map((drop) => `${drop.reason}, ${ago(drop.at, now)}`)
+    if (!arrival) return without.appendChild(element('li', [name, ...refusals].join('; ')))
+    const from = { here: `it was posted ${isHere ? 'here' : 'there'}`, peer: arrival.peer && parent === undefined ? `it came from ${peerName(arrival.peer)}` : 'it came', forgotten: 'it came from a peer that has left' }
+    const parts = [`${from[arrival.from]} ${ago(arrival.at, now)}`, left ? `it left the pool ${ago(left, now)} (${state})` : `shared with ${sharedWith} ${sharedWith === 1 ? 'peer' : 'peers'}`]
+    const item = element('li', element('span', `${name}: ${[...parts, ...refusals].join('; ')}`))
+    item.append(element('ul'))
+    for (const { peer, why } of notSent) item.lastElementChild.append(element('li', `not sent to ${peerName(peer)}: ${SKIPPED[why] ?? why}`, { className: 'warn' }))
+    return item
+  })
+  // Each comes after the one that it got the envelope from.
+  nodes.forEach(({ parent, arrival }, index) => arrival && (items[parent]?.lastElementChild ?? tree).append(items[index]))
   for (const empty of tree.querySelectorAll('ul:empty')) empty.remove()
-  const rest = complete ? 'all that could be asked' : 'others did not answer in time'
-  const count = `${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'} answered: ${rest}.`
-  $('explanation').replaceChildren(element('h3', 'The way through the network'), tree, element('p', count))
+  const rest = complete ? 'all that could be asked' : 'others did not answer in time, or a limit was reached'
+  const parts = [element('h3', 'The way through the network'), tree]
+  if (without.children.length > 0) parts.push(element('h3', 'Nodes that do not have it'), without)
+  parts.push(element('p', `${number(nodes.length)} ${nodes.length === 1 ? 'node' : 'nodes'} answered: ${rest}.`))
+  $('explanation').replaceChildren(...parts)
 }
 
 function look(hash) {
