@@ -24,13 +24,18 @@ await browser.evaluate(`new Promise((resolve) => {
   const observer = new MutationObserver(check)
   observer.observe(document.body, { childList: true, subtree: true })
 })`)
-// The newest post, and what is known of it.
-await browser.evaluate(`new Promise((resolve) => {
-  new MutationObserver((_, observer) => { if (document.querySelector('#explanation ul')) { observer.disconnect(); resolve() } })
+// The newest post that has arrived, and its way through the network.
+const shows = (selector, act) => browser.evaluate(`new Promise((resolve) => {
+  new MutationObserver((_, observer) => { if (document.querySelector('#explanation ${selector}')) { observer.disconnect(); resolve() } })
     .observe(document.getElementById('explanation'), { childList: true })
-  document.querySelector('#posts tbody button').click()
+  ${act}
 })`)
-const { data } = await browser.call('Page.captureScreenshot', { format: 'png', clip: { x: 0, y: 0, width: 1280, height: 1480, scale: 1 } })
+await shows('h3', `document.querySelector('#posts tbody tr:has(.good) button').click()`)
+await shows('.tree', `document.getElementById('trace').click()`)
+const height = await browser.evaluate(`document.getElementById('find').getBoundingClientRect().bottom + scrollY`)
+await browser.evaluate('document.activeElement.blur(); scrollTo(0, 0)')
+const clip = { x: 0, y: 0, width: 1280, height: Math.ceil(height) + 16, scale: 1 }
+const { data } = await browser.call('Page.captureScreenshot', { format: 'png', clip })
 writeFileSync(file, Buffer.from(data, 'base64'))
 await browser.close()
 demo.kill('SIGINT')
