@@ -1,10 +1,11 @@
-// The chat page of a node in Chromium. Argument: the URL of JSON-RPC over HTTP. The node has an archive.
+// The chat page of a node in Chromium. Arguments: the URL of JSON-RPC over HTTP, and what dora has said on the topic before, if
+// she has. The node has an archive.
 
 import assert from 'node:assert'
 
 import { faults, picture, tabTo, text, until, watch } from './watched.mjs'
 
-const [url] = process.argv.slice(2)
+const [url, said] = process.argv.slice(2)
 const { origin } = new URL(url)
 
 // Opens the page and joins a topic, with the keyboard alone.
@@ -28,6 +29,7 @@ const say = async (browser, words) => {
 
 const alice = await join('news', 'alice')
 const bob = await join('news', 'bob')
+if (said) await until(alice, `${text('#log')}.includes('dora ${said}')`)
 await say(alice, 'hello <b>bob</b>')
 for (const browser of [alice, bob]) await until(browser, `${text('#log')}.includes('alice hello <b>bob</b>')`)
 await say(bob, 'hello alice')
@@ -38,7 +40,7 @@ assert.equal(await bob.evaluate(`document.querySelectorAll('#log b').length`), 0
 const carol = await join('news', 'carol')
 await until(carol, `${text('#log')}.includes('bob hello alice')`)
 await until(carol, `${text('#status')}.includes('with what an archive has')`)
-assert.equal(await carol.evaluate(`document.querySelectorAll('#log li').length`), 2)
+assert.equal(await carol.evaluate(`document.querySelectorAll('#log li').length`), said ? 3 : 2)
 // Another topic has other messages.
 await carol.evaluate(`document.getElementById('topic').value = 'other'`)
 await tabTo(carol, `document.activeElement.closest('#join')?.querySelector('button') === document.activeElement`)

@@ -12,8 +12,9 @@ use tokio::{
 
 use crate::{
     check::{Failure, passed, same, within},
-    program::Program,
+    program::{Program, binary},
     script,
+    terminal::Terminal,
 };
 
 const CHANNEL: &str = "straße";
@@ -118,6 +119,7 @@ pub(crate) async fn check() -> Result<(), Failure> {
         chat.joined().await?;
     }
     exchange(&mut chats).await?;
+    talk_to_a_terminal(&mut chats, &http).await?;
     let own = stranger.say("is anyone here?").await?;
     same("the first line that a stranger sees", &stranger.line().await?, &own)?;
     passed("a chat with another password reads nothing");
@@ -146,6 +148,33 @@ async fn exchange(chats: &mut [Chat]) -> Result<(), Failure> {
     }
     let names: Vec<&str> = chats.iter().map(|chat| chat.name).collect();
     passed(&format!("each reads what each writes: {}", names.join(", ")));
+    Ok(())
+}
+
+/// `whisper-node chat` reads what each of them writes, and they read what is typed there.
+async fn talk_to_a_terminal(chats: &mut [Chat], http: &str) -> Result<(), Failure> {
+    let arguments = ["chat", "--name", "terminal", "--topic", CHANNEL, "--rpc", http];
+    let program = binary()?;
+    let started = Terminal::run("chats", program.as_os_str(), &arguments, PASSWORD).await?;
+    let Some(terminal) = started else {
+        skipped("whisper-node chat", "tmux is not in the PATH");
+        return Ok(());
+    };
+    terminal.wait_for("terminal>").await?;
+    let text = "hello, 終端 🎉";
+    terminal.type_line(text).await?;
+    for chat in &mut *chats {
+        let read = format!("what the chat of {} reads", chat.name);
+        same(&read, &chat.line().await?, &format!("terminal: {text}"))?;
+    }
+    for speaker in 0..chats.len() {
+        let said = chats[speaker].say(text).await?;
+        for chat in &mut *chats {
+            same("what a chat reads", &chat.line().await?, &said)?;
+        }
+        terminal.wait_for(&format!("{}  {text}", chats[speaker].name)).await?;
+    }
+    passed("whisper-node chat reads what each writes, and each reads what is typed there");
     Ok(())
 }
 

@@ -2,8 +2,9 @@
 
 use crate::{
     check::{Failure, passed},
-    program::Program,
+    program::{Program, binary},
     script,
+    terminal::Terminal,
 };
 
 /// A post is followed on the page to its filter, and 1000 peers are drawn.
@@ -48,7 +49,25 @@ async fn chat() -> Result<(), Failure> {
     let flags = ["--http.chat", "--http.api", "history", "--archive", &archive];
     let mut node = Program::start_with(&flags)?;
     let http = node.address("HTTP").await?;
-    script::run("node".as_ref(), &["chatpage.mjs", &http]).await?;
+    let arguments = ["chat", "--name", "dora", "--topic", "news", "--rpc", &http];
+    let program = binary()?;
+    let terminal = Terminal::run("page", program.as_os_str(), &arguments, "swordfish").await?;
+    let said = "hello from the terminal";
+    match &terminal {
+        Some(terminal) => {
+            terminal.wait_for("dora>").await?;
+            terminal.type_line(said).await?;
+            terminal.wait_for(&format!("dora  {said}")).await?;
+        }
+        None => println!("  whisper-node chat: SKIPPED, tmux is not in the PATH"),
+    }
+    let shown = if terminal.is_some() { said } else { "" };
+    script::run("node".as_ref(), &["chatpage.mjs", &http, shown]).await?;
     passed("the chat page sends and receives, and shows what an archive has");
+    if let Some(terminal) = terminal {
+        terminal.wait_for("alice  hello <b>bob</b>").await?;
+        terminal.wait_for("bob  hello alice").await?;
+        passed("the chat page and whisper-node chat read each other");
+    }
     node.interrupt().await
 }

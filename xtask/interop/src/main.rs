@@ -13,6 +13,7 @@ mod node;
 mod peer;
 mod program;
 mod script;
+mod terminal;
 mod web3;
 
 use std::process::ExitCode;
