@@ -25,6 +25,9 @@ impl Settings {
                 _ => return Err(format!("unexpected argument `{arg}`")),
             }
         }
-        Ok(settings)
+        match settings.nodes {
+            0..2 => Err("--nodes needs at least 2".to_owned()),
+            _ => Ok(settings),
+        }
     }
 }
