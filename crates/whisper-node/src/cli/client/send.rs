@@ -109,6 +109,9 @@ pub(super) async fn ended(
 pub(super) fn not_delivered(receipt: &ReceiptJson) -> String {
     let peers = receipt.handed.unwrap_or(0);
     match receipt.state {
+        PostState::Pending if peers == 0 => {
+            "there is no peer yet that it could be sent to".to_owned()
+        }
         PostState::Pending => format!("no peer has kept it yet, of {peers} that it was sent to"),
         PostState::Refused => {
             format!("a peer refused it: {}", receipt.why.as_deref().unwrap_or("no reason"))
@@ -120,5 +123,19 @@ pub(super) fn not_delivered(receipt: &ReceiptJson) -> String {
         PostState::Untracked => "the node follows too many posts".to_owned(),
         PostState::Stopped => "the node stopped".to_owned(),
         PostState::Delivered => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_waits_for_a_peer_says_so() {
+        let pending = |handed| ReceiptJson { handed, ..ReceiptJson::default() };
+        for none in [None, Some(0)] {
+            assert!(not_delivered(&pending(none)).starts_with("there is no peer yet"));
+        }
+        assert!(not_delivered(&pending(Some(2))).contains("of 2 that it was sent to"));
     }
 }
