@@ -53,6 +53,12 @@ impl Unhashed {
         &self.raw
     }
 
+    /// The envelope without its nonce.
+    #[must_use]
+    pub const fn unsealed(&self) -> &Unsealed {
+        &self.unsealed
+    }
+
     /// The nonce of the proof of work.
     #[must_use]
     pub const fn nonce(&self) -> u64 {

@@ -36,7 +36,7 @@ use p2p_world::{
     HashState,
     planted::{self, Bug},
 };
-use whisper_envelope::{Bloom, Dialect, Envelope};
+use whisper_envelope::{Bloom, Dialect, Envelope, Unhashed};
 use whisper_pow::{Rule, Work};
 
 use crate::{
@@ -51,7 +51,7 @@ use crate::{
     relay::peer_slot::PeerSlot,
     relay::peer_state::PeerState,
     relay::pool::history::LostEnvelope,
-    relay::pool::{Admitted, Pool, PoolEntry, TableKeys},
+    relay::pool::{Admitted, Pool, PoolEntry, TableKeys, Ticket},
     relay::reject_reason::RejectReason,
     relay::roster::{RelayPeer, Roster},
     relay::transmit::SentCounts,
@@ -236,15 +236,21 @@ impl Relay {
         peers.into_iter().flat_map(needed).collect()
     }
 
-    /// Returns for each envelope whether it is in the pool. The peer that sent it is not sent it back.
-    pub(crate) fn handle_known(&self, from: Option<PeerSlot>, envelopes: &[Envelope]) -> Vec<bool> {
-        let tickets: Vec<_> = {
+    /// Removes the envelopes that are in the pool. The peer that sent them is not sent them back.
+    pub(crate) fn handle_known(&self, from: PeerSlot, envelopes: &mut Vec<Unhashed>) {
+        let keys = envelopes.iter().map(|envelope| self.table_keys.of_content(envelope.raw()));
+        let keys: Vec<u32> = keys.collect();
+        let mut known = Vec::new();
+        {
             let pool = self.pool();
-            envelopes.iter().map(|envelope| pool.find_same(envelope)).collect()
-        };
-        let known = tickets.iter().flatten().map(|ticket| ticket.number());
-        self.handle_received(from, known);
-        tickets.iter().map(Option::is_some).collect()
+            let mut keys = keys.into_iter();
+            envelopes.retain(|envelope| {
+                let ticket = keys.next().and_then(|key| pool.find_same(key, envelope.raw()));
+                known.extend(ticket.map(Ticket::number));
+                ticket.is_none()
+            });
+        }
+        self.handle_received(Some(from), known);
     }
 
     /// Admits envelopes that meet the [`Requirements`] to the pool and the feed. Returns one outcome for each. The peers to

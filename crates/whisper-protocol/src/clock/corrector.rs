@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use tokio::time::Instant;
-use whisper_envelope::Envelope;
+use whisper_envelope::Unsealed;
 
 use crate::{
     clock::{Clock, offset::OffsetEstimate},
@@ -103,10 +103,14 @@ impl ClockCorrector {
     }
 
     /// A peer sent these envelopes just now. Returns whether the correction changed.
-    pub(crate) fn handle_envelopes(&self, from: PeerSlot, envelopes: &[Envelope]) -> bool {
+    pub(crate) fn handle_envelopes<'a>(
+        &self,
+        from: PeerSlot,
+        envelopes: impl IntoIterator<Item = &'a Unsealed>,
+    ) -> bool {
         let own = self.own.now();
-        let lifetime = |envelope: &Envelope| Some((envelope.sent()?, envelope.expiry()));
-        let lifetimes = envelopes.iter().filter_map(lifetime);
+        let lifetime = |envelope: &Unsealed| Some((envelope.sent()?, envelope.expiry()));
+        let lifetimes = envelopes.into_iter().filter_map(lifetime);
         let mut observed = lock(&self.observed);
         // Who sets a clock sets it right, so the correction ends. If not, the envelopes show it.
         let was_set = observed.was_set(own, Instant::now());
@@ -163,14 +167,14 @@ mod tests {
     fn follows_the_peers_that_this_node_dialed() {
         let corrector = ClockCorrector::new(Clock::new(|| NOW), 600);
         let corrected = corrector.corrected();
-        let ahead = [envelope_until(NOW + 250, 1)]; // sent 200 s from now
+        let ahead = envelope_until(NOW + 250, 1); // sent 200 s from now
         for (slot, dialed) in slots::<3>().into_iter().zip([true, true, false]) {
             assert!(!corrector.join(slot, &remote(dialed)));
-            assert!(!corrector.handle_envelopes(slot, &ahead), "too few peers");
+            assert!(!corrector.handle_envelopes(slot, [ahead.unsealed()]), "too few peers");
         }
         let third = slots::<4>()[3];
         assert!(corrector.join(third, &remote(true)), "two of three peers are ahead");
-        assert!(!corrector.handle_envelopes(third, &ahead), "and the third agrees");
+        assert!(!corrector.handle_envelopes(third, [ahead.unsealed()]), "and the third agrees");
         assert_eq!((corrector.correction(), corrected.now()), (192, NOW + 192));
         assert_eq!(corrector.now(), NOW + 192);
     }
@@ -182,24 +186,25 @@ mod tests {
         let clock = Clock::new(move || NOW.saturating_add_signed(read.load(Ordering::Relaxed)));
         let corrector = ClockCorrector::new(clock, 600);
         own.store(-25, Ordering::Relaxed);
-        let fresh = [envelope_until(NOW + 50, 1)]; // sent just now
+        let fresh = envelope_until(NOW + 50, 1); // sent just now
         for slot in slots::<3>() {
             corrector.join(slot, &remote(true));
-            corrector.handle_envelopes(slot, &fresh);
+            corrector.handle_envelopes(slot, [fresh.unsealed()]);
         }
         assert_eq!((corrector.correction(), corrector.now()), (17, NOW - 8));
         own.store(0, Ordering::Relaxed);
         let [first, ..] = slots::<3>();
-        assert!(corrector.handle_envelopes(first, &fresh), "an expiry may have come");
+        assert!(corrector.handle_envelopes(first, [fresh.unsealed()]), "an expiry may have come");
         assert_eq!((corrector.correction(), corrector.now()), (0, NOW));
     }
 
     #[test]
     fn a_maximum_of_zero_turns_it_off() {
         let corrector = ClockCorrector::new(Clock::new(|| NOW), 0);
+        let ahead = envelope_until(NOW + 250, 1);
         for slot in slots::<3>() {
             assert!(!corrector.join(slot, &remote(true)));
-            assert!(!corrector.handle_envelopes(slot, &[envelope_until(NOW + 250, 1)]));
+            assert!(!corrector.handle_envelopes(slot, [ahead.unsealed()]));
         }
         assert_eq!((corrector.correction(), corrector.excess()), (0, 200));
     }

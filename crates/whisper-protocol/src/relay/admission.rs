@@ -134,7 +134,7 @@ impl Requirements {
         &self,
         now: u32,
         policy: &Policy,
-        envelopes: &[&Envelope],
+        envelopes: &[Envelope],
         origin: Origin,
     ) -> Vec<Result<Proven, RejectReason>> {
         let required = self.min_work.accepted(now, Work::min);
@@ -142,7 +142,7 @@ impl Requirements {
         let lives: Vec<Result<u32, RejectReason>> = lives.collect();
         let acceptable = envelopes.iter().zip(&lives);
         let acceptable: Vec<(&Envelope, u32)> =
-            acceptable.filter_map(|(envelope, ttl)| Some((*envelope, ttl.ok()?))).collect();
+            acceptable.filter_map(|(envelope, ttl)| Some((envelope, ttl.ok()?))).collect();
         let mut proofs = policy.proofs(&acceptable).into_iter();
         let mut check_work = || {
             let proof = proofs.next().ok_or(RejectReason::ZeroTtl)?;

@@ -8,7 +8,7 @@ use tokio::{
     sync::Notify,
     time::{sleep, timeout},
 };
-use whisper_envelope::{Bloom, Envelope};
+use whisper_envelope::{Bloom, Envelope, Unhashed};
 
 use crate::{
     archive::recorder::Recorder,
@@ -95,13 +95,23 @@ impl RelayDriver {
         &self.recorder
     }
 
-    /// Processes a batch of envelopes from a peer. Returns one outcome for each, in order.
-    pub(crate) fn receive(&self, from: PeerSlot, envelopes: &[Envelope]) -> Vec<EnvelopeOutcome> {
-        self.counters.add(Counter::EnvelopesReceived, envelopes.len());
-        if self.corrector.handle_envelopes(from, envelopes) {
+    /// Processes a batch of envelopes from a peer. Returns those that were not known, hashed, and one outcome for each of
+    /// them, in order.
+    pub(crate) fn receive(
+        &self,
+        from: PeerSlot,
+        mut envelopes: Vec<Unhashed>,
+    ) -> (Vec<Envelope>, Vec<EnvelopeOutcome>) {
+        let received = envelopes.len();
+        self.counters.add(Counter::EnvelopesReceived, received);
+        if self.corrector.handle_envelopes(from, envelopes.iter().map(Unhashed::unsealed)) {
             self.notify_expiry(); // an expiry may have come
         }
-        self.process(Some(from), envelopes)
+        self.relays.handle_known(from, &mut envelopes);
+        self.counters.add(Counter::EnvelopesKnown, received - envelopes.len());
+        let envelopes = Unhashed::into_envelopes(envelopes);
+        let outcomes = self.process(Some(from), &envelopes);
+        (envelopes, outcomes)
     }
 
     /// Processes envelopes that a peer sent before their time, and whose time has come.

@@ -6,8 +6,11 @@
 //! Nothing takes long, however many envelopes there are: the table by hash grows in small steps, and expired envelopes
 //! are removed a few at a time.
 //!
-//! An envelope costs 150 to 170 bytes besides its own: 88 for its [`PoolEntry`], 36 to 48 in the order by work, 10 in
-//! the order by expiry, 10 to 20 in the table; and what the allocator rounds up.
+//! An envelope costs 170 to 210 bytes besides its own: 96 for its [`PoolEntry`], 36 to 48 in the order by work, 10 in
+//! the order by expiry, 10 to 20 in each of the two tables; and what the allocator rounds up.
+//!
+//! Most envelopes that arrive are in the pool already, because several peers send them. They are found by a keyed hash of
+//! their bytes, which is cheap, and then compared: the envelope's own hash is computed for new ones only.
 
 mod entry;
 mod expiries;
@@ -29,17 +32,18 @@ use crate::{
     relay::pool::live_blocks::LiveBlocks,
 };
 
+use entry::EntryKeys;
 pub(crate) use entry::{PoolEntry, Ticket};
 use expiries::Expiries;
 use hash_table::EntryTable;
 
 /// Bytes that the bookkeeping of one envelope is counted with, so that a flood of tiny envelopes is limited as well.
-const OVERHEAD: usize = 192;
+const OVERHEAD: usize = 216;
 
 /// Number of expired envelopes that are removed for each new one, if the timer has not removed them yet.
 const EXPIRED_PER_ADMISSION: usize = 16;
 
-/// Random keys, so that peers cannot force collisions in the pool's table.
+/// Random keys, so that peers cannot force collisions in the pool's tables.
 #[derive(Debug, Clone)]
 pub(crate) struct TableKeys(HashState);
 
@@ -49,9 +53,15 @@ impl TableKeys {
         Self(keys)
     }
 
-    /// The key of an envelope in the table: half of a hash.
+    /// The key of an envelope with these bytes: half of a hash.
     #[expect(clippy::cast_possible_truncation, reason = "the half that is kept")]
-    fn of(&self, hash: &[u8; 32]) -> u32 {
+    pub(crate) fn of_content(&self, raw: &[u8]) -> u32 {
+        self.0.hash_one(raw) as u32
+    }
+
+    /// The key of an envelope with this hash: half of another hash.
+    #[expect(clippy::cast_possible_truncation, reason = "the half that is kept")]
+    fn of_hash(&self, hash: &[u8; 32]) -> u32 {
         self.0.hash_one(hash) as u32
     }
 
@@ -63,7 +73,9 @@ impl TableKeys {
         proven: Proven,
         from: Option<u32>,
     ) -> PoolEntry {
-        PoolEntry::new(envelope, proven, self.of(envelope.hash()), from)
+        let content = self.of_content(envelope.raw());
+        let keys = EntryKeys { content, hash: self.of_hash(envelope.hash()) };
+        PoolEntry::new(envelope, proven, keys, from)
     }
 }
 
@@ -79,6 +91,7 @@ pub(crate) enum Admitted {
 /// The live envelopes of one dialect.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    by_content: EntryTable,
     by_hash: EntryTable,
     table_keys: TableKeys,
     by_work: BTreeMap<Ticket, Arc<PoolEntry>>,
@@ -109,7 +122,8 @@ impl Pool {
     /// An empty pool that never holds more than `budget` bytes, bookkeeping included.
     pub(crate) fn new(budget: usize, table_keys: TableKeys) -> Self {
         Self {
-            by_hash: EntryTable::default(),
+            by_content: EntryTable::new(|entry| entry.keys().content),
+            by_hash: EntryTable::new(|entry| entry.keys().hash),
             table_keys,
             by_work: BTreeMap::new(),
             by_expiry: Expiries::default(),
@@ -126,9 +140,8 @@ impl Pool {
 
     /// Adds an envelope, unless it is known or there is no room for one with this little work.
     pub(crate) fn admit(&mut self, now: u32, entry: PoolEntry) -> Admitted {
-        let same = self.by_hash.find(entry.table_key(), |other| other.raw() == entry.raw());
-        if let Some(known) = same {
-            return Admitted::Known(known.ticket());
+        if let Some(known) = self.find_same(entry.keys().content, entry.raw()) {
+            return Admitted::Known(known);
         }
         self.expire(now, EXPIRED_PER_ADMISSION);
         let cost = cost(entry.raw());
@@ -142,20 +155,20 @@ impl Pool {
         self.live_blocks.insert(entry.number());
         self.by_work.insert(entry.ticket(), Arc::clone(&entry));
         self.by_expiry.insert(Arc::clone(&entry));
+        self.by_content.insert(Arc::clone(&entry));
         self.by_hash.insert(Arc::clone(&entry));
         Admitted::New(entry)
     }
 
-    /// The ticket of exactly this envelope.
-    pub(crate) fn find_same(&self, envelope: &Envelope) -> Option<Ticket> {
-        let is_it = |entry: &PoolEntry| entry.raw() == envelope.raw().as_ref();
-        let found = self.by_hash.find(self.table_keys.of(envelope.hash()), is_it);
+    /// The ticket of the envelope with exactly these bytes. `key`: [`TableKeys::of_content`] of them.
+    pub(crate) fn find_same(&self, key: u32, raw: &[u8]) -> Option<Ticket> {
+        let found = self.by_content.find(key, |entry| entry.raw() == raw);
         found.map(|entry| entry.ticket())
     }
 
     /// The envelope with this hash. Hashes an envelope if it finds one: not for hot paths.
     pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<&Arc<PoolEntry>> {
-        self.by_hash.find(self.table_keys.of(hash), |entry| entry.hash() == *hash)
+        self.by_hash.find(self.table_keys.of_hash(hash), |entry| entry.hash() == *hash)
     }
 
     /// The envelope of a ticket, while it is in the pool.
@@ -211,7 +224,7 @@ impl Pool {
 
     /// When this envelope left the pool and where it came from, while that is remembered.
     pub(crate) fn departure(&self, hash: &[u8; 32]) -> Option<&Departure> {
-        self.history.find(self.table_keys.of(hash))
+        self.history.find(self.table_keys.of_hash(hash))
     }
 
     /// The blocks of numbers of which some are in the pool.
@@ -266,8 +279,9 @@ impl Pool {
 
     /// Removes an envelope that is no longer in the order by expiry.
     fn forget(&mut self, entry: Arc<PoolEntry>, now: u32, evicted: bool) {
-        let (table_key, stamp) = (entry.table_key(), entry.stamp());
-        self.history.push(Departure { table_key, stamp, at: now, evicted }, || entry.hash());
+        let (hash_key, stamp) = (entry.keys().hash, entry.stamp());
+        self.history.push(Departure { hash_key, stamp, at: now, evicted }, || entry.hash());
+        self.by_content.remove(&entry);
         self.by_hash.remove(&entry);
         self.by_work.remove(&entry.ticket());
         self.live_blocks.remove(entry.number());

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use p2p_identity::NodeId;
 use p2p_mux::MemoryCharge;
 use p2p_world::HashState;
-use whisper_envelope::{Bloom, Dialect, Envelope, Topic};
+use whisper_envelope::{Bloom, Dialect, Envelope, Topic, Unhashed};
 use whisper_pow::{Policy, Rule, Work};
 
 use crate::{
@@ -83,8 +83,14 @@ impl Relays {
         }
     }
 
-    /// Processes arriving envelopes of one dialect: known ones are recognized, requirements are checked, new ones are
-    /// admitted and queued for the peers. This is the path of every envelope. `from`: the peer that sent them.
+    /// Removes the envelopes that are in the pool, before they are hashed: most of what arrives is known. The peer that sent
+    /// them is not sent them back.
+    pub(crate) fn handle_known(&self, from: PeerSlot, envelopes: &mut Vec<Unhashed>) {
+        self.relay(from.dialect()).handle_known(from, envelopes);
+    }
+
+    /// Processes envelopes of one dialect: requirements are checked, new ones are admitted and queued for the peers. This is
+    /// the path of every envelope that is not [known](Self::handle_known). `from`: the peer that sent them.
     pub(crate) fn process<'a>(
         &self,
         now: u32,
@@ -95,17 +101,10 @@ impl Relays {
     ) -> Processed<'a> {
         let origin = if from.is_some() { Origin::Remote } else { Origin::Local };
         let relay = self.relay(dialect);
-        let known = relay.handle_known(from, envelopes);
-        let unknown = envelopes.iter().zip(&known).filter(|(_, known)| !**known);
-        let unknown: Vec<&Envelope> = unknown.map(|(envelope, _)| envelope).collect();
-        if unknown.is_empty() {
-            let outcomes = vec![EnvelopeOutcome::Known; envelopes.len()];
-            return Processed { outcomes, new: Vec::new(), effects: Effects::default() };
-        }
-        let checked = relay.requirements().check(now, self.policy(dialect), &unknown, origin);
-        let bad = unknown.iter().zip(&checked).filter(|(_, checked)| checked.is_err());
-        relay.exchange().handle_rejected(now, bad.map(|(envelope, _)| *envelope));
-        let good = unknown.into_iter().zip(&checked);
+        let checked = relay.requirements().check(now, self.policy(dialect), envelopes, origin);
+        let bad = envelopes.iter().zip(&checked).filter(|(_, checked)| checked.is_err());
+        relay.exchange().handle_rejected(now, bad.map(|(envelope, _)| envelope));
+        let good = envelopes.iter().zip(&checked);
         let good: Vec<_> =
             good.filter_map(|(envelope, checked)| Some((envelope, checked.ok()?))).collect();
         let (admitted, effects) = relay.admit(now, uptime, from, &good);
@@ -114,13 +113,12 @@ impl Relays {
         let new = good.iter().zip(&admitted);
         let new = new.filter(|(_, outcome)| **outcome == EnvelopeOutcome::New);
         let new = new.map(|((envelope, proven), _)| (*envelope, proven.work)).collect();
-        let (mut checked, mut admitted) = (checked.into_iter(), admitted.into_iter());
-        let mut outcome = |known: bool| match (!known).then(|| checked.next()).flatten() {
-            None => EnvelopeOutcome::Known,
-            Some(Err(reason)) => EnvelopeOutcome::Rejected(reason),
-            Some(Ok(_)) => admitted.next().unwrap_or(EnvelopeOutcome::Known),
+        let mut admitted = admitted.into_iter();
+        let outcome = |checked| match checked {
+            Err(reason) => EnvelopeOutcome::Rejected(reason),
+            Ok(_) => admitted.next().unwrap_or(EnvelopeOutcome::Known),
         };
-        let outcomes = known.into_iter().map(&mut outcome).collect();
+        let outcomes = checked.into_iter().map(outcome).collect();
         Processed { outcomes, new, effects }
     }
 

@@ -117,7 +117,7 @@ impl Session {
         loop {
             self.wait_for_room(slot, deadline).await;
             let (batch, rest) = next_batch(&mut envelopes);
-            let outcomes = self.context.relays.receive(slot, &batch);
+            let (batch, outcomes) = self.context.relays.receive(slot, batch);
             self.recognize(&outcomes);
             self.keep(&batch, &outcomes);
             let room = MAX_REPORTED.saturating_sub(refused.len());
@@ -249,10 +249,10 @@ fn describes_the_peer(kind: PacketKind) -> bool {
     }
 }
 
-/// Decodes the next few envelopes and hashes them together. Breaks at the end, or at a malformed envelope.
+/// Decodes the next few envelopes. Breaks at the end, or at a malformed envelope.
 fn next_batch(
     envelopes: &mut Envelopes<'_>,
-) -> (Vec<Envelope>, ControlFlow<Result<(), EnvelopeError>>) {
+) -> (Vec<Unhashed>, ControlFlow<Result<(), EnvelopeError>>) {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     let rest = loop {
         if batch.len() >= MAX_BATCH || bytes >= MAX_BATCH_BYTES {
@@ -267,5 +267,5 @@ fn next_batch(
             None => break ControlFlow::Break(Ok(())),
         }
     };
-    (Unhashed::into_envelopes(batch), rest)
+    (batch, rest)
 }

@@ -1,3 +1,5 @@
+use std::slice;
+
 use whisper_envelope::{Topic, Unsealed};
 use whisper_pow::Rule;
 
@@ -12,7 +14,8 @@ fn requirements(min_work: f64) -> Requirements {
 }
 
 fn check(requirements: &Requirements, now: u32, envelope: &Envelope) -> Result<Work, RejectReason> {
-    let mut checked = requirements.check(now, &Policy::default(), &[envelope], Origin::Remote);
+    let mut checked =
+        requirements.check(now, &Policy::default(), slice::from_ref(envelope), Origin::Remote);
     checked.pop().unwrap().map(|proven| proven.work)
 }
 
@@ -97,7 +100,7 @@ fn the_old_bloom_is_accepted_for_ten_seconds() {
     assert!(check(&requirements, NOW + 11, &envelope(new)).is_ok());
 
     let mine = envelope(old);
-    let local = requirements.check(NOW + 11, &Policy::default(), &[&mine], Origin::Local);
+    let local = requirements.check(NOW + 11, &Policy::default(), &[mine], Origin::Local);
     assert!(local[0].is_ok(), "the bloom does not restrict own envelopes");
 }
 

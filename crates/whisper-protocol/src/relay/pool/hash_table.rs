@@ -1,4 +1,4 @@
-//! The pool's entries by hash.
+//! The pool's entries by one of their keys.
 
 use std::sync::Arc;
 
@@ -15,21 +15,21 @@ const SPARSE: usize = 8;
 /// Smallest part that gives memory back.
 const MIN_CAPACITY: usize = 16;
 
-/// The pool's entries by hash, in many small tables: one table of a million entries would stop the relay for as long as
-/// it takes to move them to a larger one.
+/// The pool's entries by one of their keys, in many small tables: one table of a million entries would stop the relay for
+/// as long as it takes to move them to a larger one.
 #[derive(Debug)]
 pub(super) struct EntryTable {
     parts: Box<[HashTable<Arc<PoolEntry>>]>,
+    key: fn(&PoolEntry) -> u32,
     len: usize,
 }
 
-impl Default for EntryTable {
-    fn default() -> Self {
-        Self { parts: (0..PARTS).map(|_| HashTable::new()).collect(), len: 0 }
-    }
-}
-
 impl EntryTable {
+    /// An empty table. `key`: the key of an entry.
+    pub(super) fn new(key: fn(&PoolEntry) -> u32) -> Self {
+        Self { parts: (0..PARTS).map(|_| HashTable::new()).collect(), key, len: 0 }
+    }
+
     /// Number of entries.
     pub(super) fn len(&self) -> usize {
         self.len
@@ -37,43 +37,41 @@ impl EntryTable {
 
     /// Adds an entry that is not in the table.
     pub(super) fn insert(&mut self, entry: Arc<PoolEntry>) {
-        let hash = spread(entry.table_key());
-        self.parts[part(hash)].insert_unique(hash, entry, rehash);
+        let key = self.key;
+        let hash = spread(key(&entry));
+        self.parts[part(hash)].insert_unique(hash, entry, |entry| spread(key(entry)));
         self.len += 1;
     }
 
     /// The entry with this key for which `is_it` returns true.
     pub(super) fn find(
         &self,
-        table_key: u32,
+        key: u32,
         is_it: impl Fn(&PoolEntry) -> bool,
     ) -> Option<&Arc<PoolEntry>> {
-        let hash = spread(table_key);
-        self.parts[part(hash)].find(hash, |entry| entry.table_key() == table_key && is_it(entry))
+        let hash = spread(key);
+        self.parts[part(hash)].find(hash, |entry| (self.key)(entry) == key && is_it(entry))
     }
 
     pub(super) fn remove(&mut self, entry: &Arc<PoolEntry>) {
-        let hash = spread(entry.table_key());
+        let key = self.key;
+        let hash = spread(key(entry));
         let table = &mut self.parts[part(hash)];
         let Ok(found) = table.find_entry(hash, |other| Arc::ptr_eq(entry, other)) else { return };
         found.remove();
         self.len -= 1;
         if table.capacity() > MIN_CAPACITY && table.len() * SPARSE < table.capacity() {
-            table.shrink_to(2 * table.len(), rehash);
+            table.shrink_to(2 * table.len(), |entry| spread(key(entry)));
         }
     }
 }
 
 /// The 64 bits that a table needs. The key is half of a hash; the high bits are computed from it.
-fn spread(table_key: u32) -> u64 {
-    u64::from(table_key).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+fn spread(key: u32) -> u64 {
+    u64::from(key).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The part for a hash. Its bits are not those that the part itself uses, the lowest and the highest.
 fn part(hash: u64) -> usize {
     (hash >> 40) as usize % PARTS
-}
-
-fn rehash(entry: &Arc<PoolEntry>) -> u64 {
-    spread(entry.table_key())
 }

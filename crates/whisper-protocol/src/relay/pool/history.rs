@@ -25,9 +25,8 @@ pub(crate) struct ArrivalStamp {
 /// An envelope that left the pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Departure {
-    /// The envelope's key in the pool's table: half of a keyed hash of its hash. Among this few envelopes it
-    /// identifies one.
-    pub(crate) table_key: u32,
+    /// Half of a keyed hash of the envelope's hash. Among this few envelopes it identifies one.
+    pub(crate) hash_key: u32,
     pub(crate) stamp: ArrivalStamp,
     /// When it left, in seconds since 1970.
     pub(crate) at: u32,
@@ -78,8 +77,8 @@ impl PoolHistory {
     }
 
     /// The last departure of an envelope. Searches all departures.
-    pub(crate) fn find(&self, table_key: u32) -> Option<&Departure> {
-        self.departures.iter().rev().find(|departure| departure.table_key == table_key)
+    pub(crate) fn find(&self, hash_key: u32) -> Option<&Departure> {
+        self.departures.iter().rev().find(|departure| departure.hash_key == hash_key)
     }
 }
 
@@ -89,7 +88,7 @@ mod tests {
 
     fn departure(number: u32, evicted: bool) -> Departure {
         let stamp = ArrivalStamp { from: None, number: number.into(), second: number };
-        Departure { table_key: number, stamp, at: number, evicted }
+        Departure { hash_key: number, stamp, at: number, evicted }
     }
 
     #[test]
