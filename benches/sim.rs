@@ -8,6 +8,12 @@ use std::{
     process::{Command, Stdio},
 };
 
+use mimalloc::MiMalloc;
+
+/// The allocator of the program `sim`.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 /// Tells this program that it is the process of a network: the number of nodes, and of virtual minutes.
 const NETWORK: &str = "SIM_BENCH_NETWORK";
 

@@ -1,8 +1,8 @@
 //! Memory in large pages.
 
-/// The settings of the C library's allocator: with this one it asks for pages of 2 MiB.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const TUNABLES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+/// The setting of the allocator with which it asks for pages of 2 MiB.
+#[cfg(target_os = "linux")]
+const SETTING: (&str, &str) = ("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1");
 
 /// Starts this program again with memory in pages of 2 MiB, unless it has them or its settings come from outside. Returns if
 /// it goes on as it is.
@@ -10,11 +10,11 @@ const TUNABLES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
 /// A simulation jumps between thousands of nodes. With pages of 4 KiB it spends more than half of its time in looking up
 /// addresses.
 pub fn restart_with_huge_pages() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[cfg(target_os = "linux")]
     {
         use std::{env, os::unix::process::CommandExt as _, process::Command};
 
-        let (name, value) = TUNABLES;
+        let (name, value) = SETTING;
         if env::var_os(name).is_some() {
             return;
         }
