@@ -21,6 +21,9 @@ use shared::{InUse, InUseBytes};
 /// How often the work of a post in progress is looked at.
 const WORK_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
+/// Longest time that a post waits for others of its team to expire, in seconds.
+const POST_WAIT_SECS: u64 = 1;
+
 /// How long it takes to refuse a call. A team gets no more than a hundred refusals a second.
 const REFUSAL_TIME: Duration = Duration::from_millis(10);
 
@@ -242,24 +245,36 @@ impl TeamMeter {
         self.outbox.add(bytes)
     }
 
-    /// Whether the team may post this number of bytes, which live until `expiry`. They count from now on. Times are in seconds
-    /// since 1970.
-    pub(crate) fn admit_post(
+    /// A post of this number of bytes begins, which live for `ttl` seconds. They count from now on. Waits if other posts of the
+    /// team expire soon enough. `now`: the time in seconds since 1970.
+    pub(crate) async fn begin_post(
         &self,
         quotas: &Quotas,
-        now: u64,
-        expiry: u64,
+        now: impl Fn() -> u64,
+        ttl: u64,
         bytes: usize,
     ) -> Result<(), OverQuota> {
-        let limit = quotas.get(Quota::PostBytes).map(|limit| limit.get());
-        let added = lock(&self.alive).add(now, expiry, bytes as u64, limit.map(Into::into));
-        added.map_err(|free_at| {
-            let retry_after = free_at.map(|free| free.saturating_sub(now).max(1));
-            let limit = limit.unwrap_or_default();
-            self.refuse(OverQuota { quota: Quota::PostBytes, limit, retry_after })
-        })?;
+        let begin = || self.add_post(quotas, now(), ttl, bytes);
+        let begun = match begin() {
+            Err(OverQuota { retry_after: Some(seconds), .. }) if seconds <= POST_WAIT_SECS => {
+                sleep(Duration::from_secs(seconds)).await;
+                begin()
+            }
+            begun => begun,
+        };
+        begun.map_err(|over| self.refuse(over))?;
         self.posts.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn add_post(&self, quotas: &Quotas, now: u64, ttl: u64, bytes: usize) -> Result<(), OverQuota> {
+        let limit = quotas.get(Quota::PostBytes).map(NonZeroU32::get);
+        let added = lock(&self.alive).add(now, now + ttl, bytes as u64, limit.map(Into::into));
+        added.map_err(|free_at| OverQuota {
+            quota: Quota::PostBytes,
+            limit: limit.unwrap_or_default(),
+            retry_after: free_at.map(|free| free.saturating_sub(now).max(1)),
+        })
     }
 
     /// Waits, or counts the refusal.

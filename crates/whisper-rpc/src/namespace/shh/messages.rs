@@ -77,8 +77,8 @@ fn post(
         let ttl = if post.ttl == 0 { Post::new(post.to).ttl } else { post.ttl };
         if !is_direct {
             let bytes = post.payload.len() + post.padding.as_ref().map_or(0, Vec::len);
-            let now = (shh.unix_time)();
-            team.meter.admit_post(&team.quotas(), now, now + u64::from(ttl), bytes)?;
+            let now = || (shh.unix_time)();
+            team.meter.begin_post(&team.quotas(), now, ttl.into(), bytes).await?;
         }
         let core_time = || team.whisper.usage().core_time;
         team.meter.begin_work(&team.quotas(), core_time()).await?;

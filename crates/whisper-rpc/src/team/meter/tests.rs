@@ -6,18 +6,24 @@ fn limited(quota: Quota, limit: u32) -> Quotas {
     Quotas::default().with(quota, NonZeroU32::new(limit))
 }
 
-#[test]
-fn posts_count_until_they_expire() {
+#[tokio::test(start_paused = true)]
+async fn posts_count_until_they_expire() {
     let meter = TeamMeter::default();
     let quotas = limited(Quota::PostBytes, 100);
-    let post = |now, expiry, bytes| meter.admit_post(&quotas, now, expiry, bytes);
-    assert_eq!(post(1000, 1010, 60), Ok(()));
-    assert_eq!(post(1000, 1030, 40), Ok(()));
+    let start = Instant::now();
+    let now = || 1000 + start.elapsed().as_secs();
+    let post = |ttl, bytes| meter.begin_post(&quotas, now, ttl, bytes);
+    assert_eq!(post(10, 60).await, Ok(()));
+    assert_eq!(post(30, 40).await, Ok(()));
     let over = |retry_after| Err(OverQuota { quota: Quota::PostBytes, limit: 100, retry_after });
-    assert_eq!(post(1001, 1010, 50), over(Some(9)));
-    assert_eq!(post(1001, 1010, 70), over(Some(29)));
-    assert_eq!(post(1001, 1010, 101), over(None));
-    assert_eq!(post(1010, 1020, 60), Ok(()));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(post(9, 50).await, over(Some(9)));
+    assert_eq!(post(9, 70).await, over(Some(29)));
+    assert_eq!(post(9, 101).await, over(None));
+    assert_eq!(start.elapsed().as_secs(), 1, "there is no use in waiting");
+    sleep(Duration::from_secs(8)).await;
+    assert_eq!(post(10, 60).await, Ok(()));
+    assert_eq!(start.elapsed().as_secs(), 10, "it waits for the first to expire");
     assert_eq!((meter.usage().posts, meter.usage().refused[3]), (3, (Quota::PostBytes, 3)));
 }
 
