@@ -4,19 +4,24 @@
 //! alone and B beside A, which does everything at once that its quotas limit, a hundred times as much. B alone is measured
 //! twice in each pair: the spread of the two is what the machine does by itself.
 //!
-//! The clients are tasks of the same process on the same cores as the node, so what A's clients themselves compute counts
-//! against B, too. The figures are therefore upper limits.
+//! The clients of B are tasks of the process of the node. Those of A, which would be on other machines, are a process that
+//! gets the cores only while nothing else wants them. B begins when A has used up its bursts: a minute's quota of work may be
+//! used at once, and then takes what B would use, by right.
 
 #[path = "rpc/client.rs"]
 #[expect(dead_code, reason = "other transports are measured elsewhere")]
 mod client;
 
+use std::env;
+use std::io::stdin;
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Command, id};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use benches::NodeProcess;
+use criterion::{Criterion, criterion_group};
 use p2p_mux::identity::SecretKey;
 use p2p_server::Server;
 use tokio::runtime::Runtime;
@@ -48,6 +53,12 @@ const QUOTAS: [(Quota, u32); 10] = [
     (Quota::History, 600),
     (Quota::OutboxBytes, 1_000_000),
 ];
+
+/// Says to this program that it is the process of A's clients.
+const CLIENTS_OF_A: &str = "CLIENTS_OF_A";
+
+/// The time after which A has used up what its quotas allow at once.
+const BURSTS: Duration = Duration::from_secs(5);
 
 /// Number of connections over which A abuses the node, a hundred times its quota counted over the run.
 const ABUSERS: usize = 8;
@@ -139,9 +150,8 @@ async fn run_b(node: &Node, messages: usize, work: f64) -> (f64, Vec<f64>) {
     (rate, spent)
 }
 
-/// A asks for everything that its quotas limit, over and over, until it is told to stop. Refusals are what it gets for most.
-async fn abuse(node: Arc<Node>, stop: Arc<AtomicBool>) {
-    let mut client = node.connect("a").await;
+/// A asks for everything that its quotas limit, over and over. Refusals are what it gets for most.
+async fn abuse(mut client: Client, http: SocketAddr) {
     let key = text(&client.ask(&request("shh_newSymKey", "")).await);
     let calls = [
         request("shh_newMessageFilter", &criteria(&key)),
@@ -150,13 +160,13 @@ async fn abuse(node: Arc<Node>, stop: Arc<AtomicBool>) {
         request("shh_version", ""),
         request("history_query", r#"{"topics":["0x63686174"]}"#),
     ];
-    while !stop.load(Ordering::Relaxed) {
+    loop {
         // All at once: a post without end must not hold up the others.
         for call in calls.iter().cycle().take(100) {
             client.send(call).await;
         }
         // A further connection than the quota allows, and answers that are read late.
-        let mut extra = Client::connect_with(Transport::Http, &node.rpc, Some(&token("a"))).await;
+        let mut extra = Client::over_http(http, Some(&token("a"))).await;
         let version = extra.prepare(&calls[3]);
         extra.send(&version).await;
         for _ in 0..80 {
@@ -167,24 +177,40 @@ async fn abuse(node: Arc<Node>, stop: Arc<AtomicBool>) {
     }
 }
 
-/// B beside A. Returns what [`run_b`] does.
-async fn beside_a(node: &Arc<Node>, messages: usize, work: f64) -> (f64, Vec<f64>) {
-    let stop = Arc::new(AtomicBool::new(false));
+/// The process of A's clients. `orders`: the node's addresses for WebSocket and for HTTP, and the milliseconds after which it
+/// says that B may begin. Ends with its input.
+async fn run_a(orders: &str) {
+    let [ws, http, bursts] = orders.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("not two addresses and a time: {orders}");
+    };
+    let [ws, http] = [ws, http].map(|addr| addr.parse().expect("an address"));
     let mut abusers = JoinSet::new();
     for _ in 0..ABUSERS {
-        abusers.spawn(abuse(Arc::clone(node), Arc::clone(&stop)));
+        abusers.spawn(abuse(Client::over_ws(ws, Some(&token("a"))).await, http));
     }
+    tokio::time::sleep(Duration::from_millis(bursts.parse().expect("a number"))).await;
+    println!("all quotas are used up");
+    let ended = thread::spawn(|| stdin().lines().count());
+    while !ended.is_finished() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// B beside A. Returns what [`run_b`] does.
+async fn beside_a(node: &Node, messages: usize, work: f64) -> (f64, Vec<f64>) {
+    let [ws, http] = [node.rpc.ws_addr(), node.rpc.http_addr()].map(|addr| addr.expect("it is on"));
+    let bursts = if benches::measuring() { BURSTS.as_millis() } else { 0 };
+    let mut abusers = NodeProcess::start(CLIENTS_OF_A, &format!("{ws} {http} {bursts}"), &[]);
+    assert_eq!(abusers.line(), "all quotas are used up");
     let run = run_b(node, messages, work).await;
-    stop.store(true, Ordering::Relaxed);
-    abusers.abort_all();
-    while abusers.join_next().await.is_some() {}
+    abusers.stop();
     run
 }
 
 async fn shares(messages: usize, pairs: usize) {
     let mut quotas = Quotas::default();
     QUOTAS.iter().for_each(|(quota, limit)| quotas.set(*quota, NonZeroU32::new(*limit)));
-    let node = Arc::new(Node::start(quotas).await);
+    let node = Node::start(quotas).await;
     let (mut ratios, mut parts, mut spreads) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..pairs {
         let (rate, mut first) = run_b(&node, messages, 0.0).await;
@@ -200,13 +226,12 @@ async fn shares(messages: usize, pairs: usize) {
     benches::measured("teams.p99_ratio_under_abuse", benches::percentile(&mut ratios, 0.5));
     benches::measured("teams.p99_spread_alone", benches::percentile(&mut spreads, 0.5));
     benches::measured("teams.throughput_share", benches::percentile(&mut parts, 0.5));
-    let Some(node) = Arc::into_inner(node) else { return };
     node.stop().await;
 }
 
 /// A post of B with some work, while A seals without end and without a quota: its time over its own time.
 async fn sealing(posts: usize, pairs: usize) {
-    let node = Arc::new(Node::start(Quotas::default()).await);
+    let node = Node::start(Quotas::default()).await;
     let work = if benches::measuring() { 2.0 } else { 0.01 };
     let mut ratios = Vec::new();
     for _ in 0..pairs {
@@ -217,7 +242,6 @@ async fn sealing(posts: usize, pairs: usize) {
         ratios.push(beside / alone);
     }
     benches::measured("teams.post_beside_endless_times", benches::percentile(&mut ratios, 0.5));
-    let Some(node) = Arc::into_inner(node) else { return };
     node.stop().await;
 }
 
@@ -233,5 +257,13 @@ fn printed_figures(_: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, printed_figures);
-criterion_main!(benches);
+criterion_group!(layer, printed_figures);
+
+fn main() {
+    if let Ok(orders) = env::var(CLIENTS_OF_A) {
+        let _ = Command::new("chrt").args(["--idle", "--pid", "0", &id().to_string()]).status();
+        return Runtime::new().expect("a runtime").block_on(run_a(&orders));
+    }
+    layer();
+    Criterion::default().configure_from_args().final_summary();
+}

@@ -1,5 +1,7 @@
 //! A minimal client for each transport.
 
+use std::net::SocketAddr;
+
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpStream, UnixStream};
@@ -33,27 +35,33 @@ impl Client {
         rpc: &RpcServer,
         token: Option<&str>,
     ) -> Self {
-        let bearer = token.map(|token| format!("Bearer {token}"));
         match transport {
             Transport::Http => {
-                let addr = rpc.http_addr().expect("the transport is on");
-                Self::Http(BufReader::new(tcp(addr).await), bearer)
+                Self::over_http(rpc.http_addr().expect("the transport is on"), token).await
             }
             Transport::Ws => {
-                let stream = tcp(rpc.ws_addr().expect("the transport is on")).await;
-                let mut request = "ws://localhost/".into_client_request().expect("a request");
-                if let Some(bearer) = bearer {
-                    let bearer = bearer.parse().expect("a header");
-                    request.headers_mut().insert("authorization", bearer);
-                }
-                let (socket, _) = client_async(request, stream).await.expect("a handshake");
-                Self::Ws(Box::new(socket))
+                Self::over_ws(rpc.ws_addr().expect("the transport is on"), token).await
             }
             Transport::Ipc => {
                 let path = rpc.ipc_path().expect("the transport is on");
                 Self::Ipc(BufReader::new(UnixStream::connect(path).await.expect("a socket")))
             }
         }
+    }
+
+    pub(crate) async fn over_http(addr: SocketAddr, token: Option<&str>) -> Self {
+        Self::Http(BufReader::new(tcp(addr).await), token.map(bearer))
+    }
+
+    pub(crate) async fn over_ws(addr: SocketAddr, token: Option<&str>) -> Self {
+        let stream = tcp(addr).await;
+        let mut request = "ws://localhost/".into_client_request().expect("a request");
+        if let Some(token) = token {
+            let bearer = bearer(token).parse().expect("a header");
+            request.headers_mut().insert("authorization", bearer);
+        }
+        let (socket, _) = client_async(request, stream).await.expect("a handshake");
+        Self::Ws(Box::new(socket))
     }
 
     /// The bytes of a request, for repeated use with [`ask`](Self::ask).
@@ -112,7 +120,11 @@ impl Client {
     }
 }
 
-async fn tcp(addr: std::net::SocketAddr) -> TcpStream {
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+async fn tcp(addr: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(addr).await.expect("a connection");
     stream.set_nodelay(true).expect("a socket");
     stream

@@ -1,4 +1,4 @@
-//! A node in another process.
+//! A node, or its clients, in another process.
 
 use std::{
     env,
@@ -16,7 +16,7 @@ pub struct NodeProcess {
 
 impl NodeProcess {
     /// Starts this program with these arguments, and with the environment variable `variable`, which tells it that it
-    /// is the node.
+    /// is the node, or whatever else is to run apart.
     ///
     /// # Panics
     ///
