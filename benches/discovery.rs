@@ -71,9 +71,9 @@ const PLAN: Plan = Plan {
 
 /// One of a hundred nodes, under 50 000 junk datagrams per second.
 fn flooded(_: &mut Criterion) {
-    let mut network = Network::new(Plan { nodes: 100, churn: 0.0, ..PLAN });
+    let mut network = Network::new(Plan { nodes: benches::size(100, 20), churn: 0.0, ..PLAN });
     network.run(Duration::from_secs(60));
-    let flood = flood::flood(&mut network, 7, 50_000, 10);
+    let flood = flood::flood(&mut network, 7, benches::size(50_000, 500), benches::size(10, 1));
     eprintln!("{flood:?}");
     benches::measured("discovery.flood_50k_core_share", flood.core_share);
     benches::measured("discovery.flood_50k_found_share", flood.found_share);

@@ -115,7 +115,8 @@ fn threads(_: &mut Criterion) {
         thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(work))));
         start.elapsed().as_secs_f64()
     };
-    let mut gains: Vec<f64> = (0..ROUNDS).map(|_| 2.0 * took(1) / took(2)).collect();
+    let mut gains: Vec<f64> =
+        (0..benches::size(ROUNDS, 1)).map(|_| 2.0 * took(1) / took(2)).collect();
     benches::measured("pow.two_threads_vs_one", benches::percentile(&mut gains, 0.5));
 }
 
@@ -136,7 +137,7 @@ fn cancel(_: &mut Criterion) {
         }
         start.elapsed().as_secs_f64() * 1e3
     };
-    let mut took: Vec<f64> = (0..ROUNDS).map(took).collect();
+    let mut took: Vec<f64> = (0..benches::size(ROUNDS, 2)).map(took).collect();
     benches::measured("pow.cancel_p99_ms", benches::percentile(&mut took, 0.99));
 }
 

@@ -20,13 +20,18 @@ use whisper_rpc::{HttpSettings, RpcConfig, RpcLimits, RpcServer, WsSettings, ser
 use client::{Client, Transport};
 
 /// Number of concurrent clients, each on its own connection.
-const CLIENTS: usize = 64;
+fn client_count() -> usize {
+    benches::size(64, 4)
+}
 
 /// Number of calls of each client.
 const CALLS: usize = 500;
 
 /// Number of connections that subscribe. Together there are 1000 subscriptions.
-const SUBSCRIBED_CONNECTIONS: usize = 250;
+fn subscribed_connections() -> usize {
+    benches::size(250, 5)
+}
+
 /// Number of subscriptions on each of them.
 const SUBSCRIPTIONS_PER_CONNECTION: usize = 4;
 
@@ -76,7 +81,7 @@ impl Node {
 /// Returns the seconds that all clients took together, and the seconds of each call.
 async fn load(node: &Node, transport: Transport, request: &str, calls: usize) -> (f64, Vec<f64>) {
     let mut clients = Vec::new();
-    for _ in 0..CLIENTS {
+    for _ in 0..client_count() {
         clients.push(node.connect(transport).await);
     }
     let clock = Instant::now();
@@ -136,7 +141,7 @@ async fn subscribers(rounds: usize) {
         r#"{{"jsonrpc":"2.0","id":1,"method":"shh_subscribe","params":["messages",{{"symKeyID":"{key}","topics":["0x63686174"]}}]}}"#
     );
     let mut clients = Vec::new();
-    for _ in 0..SUBSCRIBED_CONNECTIONS {
+    for _ in 0..subscribed_connections() {
         let mut client = node.connect(Transport::Ws).await;
         for _ in 0..SUBSCRIPTIONS_PER_CONNECTION {
             client.ask(&subscribe).await;

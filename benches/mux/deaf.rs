@@ -10,10 +10,14 @@ use tokio::{runtime::Runtime, time::Instant};
 use crate::channel::{Pair, pair};
 
 /// Number of measurements of each of the two, in turn.
-const ROUNDS: usize = 3;
+fn rounds() -> usize {
+    benches::size(3, 1)
+}
 
 /// Time of each measurement.
-const WINDOW: Duration = Duration::from_millis(1500);
+fn window() -> Duration {
+    Duration::from_millis(benches::size(1500, 100))
+}
 
 /// The stall limit of the connection. The stall ends before the measurement begins; the limit is longer than a task
 /// waits on a busy machine.
@@ -23,7 +27,7 @@ const STALL_LIMIT: Duration = Duration::from_secs(1);
 /// while the other takes none, as a share of its throughput while the other takes all. The stall is not measured.
 pub(crate) fn throughput_share(runtime: &Runtime) {
     let (mut beside_reader, mut beside_deaf) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds() {
         beside_reader.push(runtime.block_on(messages(true)));
         beside_deaf.push(runtime.block_on(messages(false)));
     }
@@ -52,8 +56,8 @@ async fn messages(neighbour_reads: bool) -> f64 {
     while start.elapsed() < 2 * STALL_LIMIT {
         good.recv().await.expect("the connection is open");
     }
-    let (start, mut count) = (Instant::now(), 0.0);
-    while start.elapsed() < WINDOW {
+    let (start, window, mut count) = (Instant::now(), window(), 0.0);
+    while start.elapsed() < window {
         good.recv().await.expect("the connection is open");
         count += 1.0;
     }

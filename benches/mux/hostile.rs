@@ -30,10 +30,14 @@ const NODE: &str = "BENCH_MUX_HOSTILE_NODE";
 const BUDGET: usize = 256 << 20;
 
 /// Number of hostile peers.
-const HOSTILE: usize = 500;
+fn hostile() -> usize {
+    benches::size(500, 5)
+}
 
 /// Time of the measurement, three times the time limit after which a connection is closed.
-const DURATION: Duration = Duration::from_secs(15);
+fn duration() -> Duration {
+    Duration::from_secs(benches::size(15, 1))
+}
 
 /// The maximum of the resident memory of the node, in bytes.
 static PEAK_BYTES: AtomicUsize = AtomicUsize::new(0);
@@ -71,7 +75,7 @@ async fn attack(addr: SocketAddr) -> Vec<f64> {
     let (waits, mut waited) = mpsc::channel(1024);
     tasks.spawn(ask(addr, id, waits));
     waited.recv().await.expect("the honest peer is connected before the others");
-    for _ in 0..HOSTILE {
+    for _ in 0..hostile() {
         let payload = payload.clone();
         tasks.spawn(async move {
             loop {
@@ -81,7 +85,7 @@ async fn attack(addr: SocketAddr) -> Vec<f64> {
         });
     }
     let mut millis = Vec::new();
-    let end = tokio::time::sleep(DURATION);
+    let end = tokio::time::sleep(duration());
     tokio::pin!(end);
     loop {
         tokio::select! {

@@ -20,11 +20,16 @@ use tokio::{
 use crate::channel::{Pair, pair};
 
 /// Number of pings in one measurement.
-const PINGS: usize = 250;
+fn pings() -> usize {
+    benches::size(250, 5)
+}
+
 /// Time between two pings.
 const PING_INTERVAL: Duration = Duration::from_millis(10);
 /// Number of pings at the start that are not counted, because the flood has not reached its full rate yet.
-const WARM_UP: usize = 25;
+fn warm_up() -> usize {
+    benches::size(25, 2)
+}
 
 // The message codes of the sub-protocols.
 pub(crate) const FLOOD: u64 = 0;
@@ -85,7 +90,7 @@ pub(crate) fn collect_pongs(
     tasks: &mut JoinSet<()>,
     mut receiver: p2p_mux::Receiver,
 ) -> mpsc::Receiver<(usize, Instant)> {
-    let (pongs, arrived) = mpsc::channel(PINGS);
+    let (pongs, arrived) = mpsc::channel(pings());
     tasks.spawn(async move {
         while let Some(pong) = receiver.recv().await {
             record_pong(&pongs, &pong.payload).await;
@@ -106,11 +111,11 @@ pub(crate) async fn ping(
     sender: p2p_mux::Sender,
     mut pongs: mpsc::Receiver<(usize, Instant)>,
 ) -> Vec<f64> {
-    let (times_sent, mut sent_at) = mpsc::channel(PINGS);
+    let (times_sent, mut sent_at) = mpsc::channel(pings());
     let send = async move {
         let mut clock = interval(PING_INTERVAL);
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        for number in 0..PINGS {
+        for number in 0..pings() {
             clock.tick().await;
             let mut payload = [0x5a; 100];
             payload[..size_of::<usize>()].copy_from_slice(&number.to_be_bytes());
@@ -121,13 +126,13 @@ pub(crate) async fn ping(
     };
     let receive = async {
         let mut times = Vec::new();
-        for expected in 0..PINGS {
+        for expected in 0..pings() {
             let (number, at) = pongs.recv().await.expect("the connection is open");
             let sent = sent_at.recv().await.expect("a ping is sent before its answer arrives");
             assert_eq!(number, expected, "in order");
             times.push((at - sent).as_secs_f64() * 1e3);
         }
-        times.split_off(WARM_UP)
+        times.split_off(warm_up())
     };
     tokio::join!(send, receive).1
 }

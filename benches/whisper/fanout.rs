@@ -24,13 +24,19 @@ use crate::{
 /// The environment variable of the process that is the node.
 const NODE: &str = "BENCH_WHISPER_FANOUT_NODE";
 
-const PEERS: usize = 100;
+fn peer_count() -> usize {
+    benches::size(100, 3)
+}
 
 /// Number of envelopes, one in each millisecond.
-const ENVELOPES: u64 = 3000;
+fn count() -> u64 {
+    benches::size(3000, 20)
+}
 
 /// Number of envelopes at the start that are not counted, because the connections are new.
-const WARM_UP: u64 = 500;
+fn warm_up() -> usize {
+    benches::size(500, 5)
+}
 
 /// Time limit for the arrival of all envelopes.
 const ARRIVAL_LIMIT: Duration = Duration::from_secs(20);
@@ -83,7 +89,7 @@ pub(crate) fn latency_and_share() {
 async fn fan_out(enode: &Enode, process: &mut NodeProcess) -> (Vec<f64>, f64) {
     let source = RawPeer::connect(enode).await;
     let mut peers = Vec::new();
-    for _ in 0..PEERS {
+    for _ in 0..peer_count() {
         peers.push(RawPeer::connect(enode).await);
     }
     let start = Instant::now();
@@ -96,7 +102,7 @@ async fn fan_out(enode: &Enode, process: &mut NodeProcess) -> (Vec<f64>, f64) {
     let mut millis = Vec::new();
     while let Some(arrived) = arrivals.join_next().await {
         let arrived = arrived.expect("no panic").expect("no envelope is lost");
-        let times = arrived.iter().zip(sent.iter()).skip(WARM_UP.try_into().expect("few"));
+        let times = arrived.iter().zip(sent.iter()).skip(warm_up());
         millis.extend(times.map(|(arrived, sent)| (arrived - sent) * 1e3));
     }
     let share = (processor_seconds_of(process) - before) / start.elapsed().as_secs_f64();
@@ -108,7 +114,7 @@ async fn send(source: &RawPeer, start: Instant) -> Vec<f64> {
     let mut clock = interval(Duration::from_millis(1));
     clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let mut sent = Vec::new();
-    for envelope in envelopes(ENVELOPES, 50) {
+    for envelope in envelopes(count(), 50) {
         clock.tick().await;
         sent.push(start.elapsed().as_secs_f64());
         source.send(&[envelope]).await;
@@ -118,7 +124,7 @@ async fn send(source: &RawPeer, start: Instant) -> Vec<f64> {
 
 /// When each envelope arrived, by its number, in seconds from the start.
 async fn arrivals_at(mut peer: RawPeer, start: Instant) -> Vec<f64> {
-    let count = usize::try_from(ENVELOPES).expect("few");
+    let count = usize::try_from(count()).expect("few");
     let mut arrived = vec![0.0; count];
     let mut left = count;
     while left > 0 {

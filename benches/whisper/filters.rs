@@ -11,13 +11,17 @@ use whisper_protocol::{
 use crate::node::{TOPIC, message, message_on, settings};
 
 /// Number of envelopes, of whose times the median is taken.
-const ENVELOPES: u64 = 100;
+fn envelopes() -> u64 {
+    benches::size(100, 3)
+}
 
 /// Number of filters on the topic of the envelope, of which one opens it.
 const ON_TOPIC: u32 = 10;
 
 /// Number of filters on the topic of an envelope that no filter opens.
-const TRIED: u32 = 1000;
+fn tried() -> u32 {
+    benches::size(1000, 10)
+}
 
 /// The topic of the message after each envelope that no filter opens.
 const MARK: Topic = Topic(*b"mark");
@@ -28,7 +32,7 @@ const DELIVERY_LIMIT: Duration = Duration::from_secs(20);
 /// Reports the time from a post to its delivery for different numbers of filters, ten of them on its topic, and the
 /// time for trying one more key.
 pub(crate) fn times() {
-    let micros = [1_000, 10_000, 100_000].map(median);
+    let micros = benches::size([1_000, 10_000, 100_000], [20, 30, 40]).map(median);
     for (case, micros) in [
         ("whisper.filter_1k_us", micros[0]),
         ("whisper.filter_10k_us", micros[1]),
@@ -37,8 +41,8 @@ pub(crate) fn times() {
         benches::measured(case, micros);
     }
     benches::measured("whisper.filter_100k_vs_1k", micros[2] / micros[0]);
-    let trials = failed_trials(TRIED) - failed_trials(0);
-    benches::measured("whisper.trial_decrypt_us", trials / f64::from(TRIED));
+    let trials = failed_trials(tried()) - failed_trials(0);
+    benches::measured("whisper.trial_decrypt_us", trials / f64::from(tried()));
 }
 
 /// The median time from a post to its delivery, in microseconds. Each filter has another key.
@@ -50,7 +54,7 @@ fn median(filters: u32) -> f64 {
         let others: Vec<Watch> =
             (1..filters).map(|number| other(&node, number, number < ON_TOPIC)).collect();
         let mut micros = Vec::new();
-        for number in 0..ENVELOPES {
+        for number in 0..envelopes() {
             let envelope = message(&key, number);
             yield_now().await;
             let clock = Instant::now();
@@ -74,7 +78,7 @@ fn failed_trials(keys: u32) -> f64 {
         let mut mark = watch(&node, node.keys().add_symmetric(key.clone()), MARK);
         let others: Vec<Watch> = (0..keys).map(|number| other(&node, number, true)).collect();
         let mut micros = Vec::new();
-        for number in 0..ENVELOPES {
+        for number in 0..envelopes() {
             let pair = [message(&foreign, number), message_on(MARK, &key, number)];
             yield_now().await;
             let clock = Instant::now();

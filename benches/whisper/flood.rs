@@ -13,16 +13,22 @@ use crate::{
 };
 
 /// The pool budget of the flooded node, in bytes.
-const BUDGET: usize = 4 << 20;
+fn budget() -> usize {
+    benches::size(4 << 20, 256 << 10)
+}
 
 /// Number of envelopes in the flood, five times the budget.
-const FLOOD: u64 = 50_000;
+fn flood() -> u64 {
+    benches::size(50_000, 4000)
+}
 
 /// Number of envelopes in one packet of the flood.
 const PACKET: usize = 200;
 
 /// Number of honest messages without the flood, and during it.
-const MESSAGES: u64 = 100;
+fn messages() -> u64 {
+    benches::size(100, 3)
+}
 
 /// Zero bits of the honest messages; nearly all envelopes of the flood have fewer.
 const HONEST_BITS: u32 = 12;
@@ -42,7 +48,7 @@ pub(crate) fn latency() {
     benches::measured("whisper.flood_vs_idle_p50", ratio(0.5, &mut idle, &mut flooded));
     benches::measured("whisper.flood_vs_idle_p99", ratio(0.99, &mut idle, &mut flooded));
     #[expect(clippy::cast_precision_loss, reason = "a ratio")]
-    benches::measured("whisper.flood_pool_vs_budget", bytes as f64 / BUDGET as f64);
+    benches::measured("whisper.flood_pool_vs_budget", bytes as f64 / budget() as f64);
 }
 
 struct Measured {
@@ -55,11 +61,11 @@ struct Measured {
 }
 
 async fn measure() -> Measured {
-    let victim = Node::start_with(Config { pool_bytes: BUDGET, ..settings() }, None).await;
+    let victim = Node::start_with(Config { pool_bytes: budget(), ..settings() }, None).await;
     let honest = Node::start(Some(&victim)).await;
     let key = SymmetricKey::random(&mut rand::rng());
     let mut watch = victim.watch(&key);
-    let sealed: Vec<Envelope> = (0..=2 * MESSAGES).map(|_| sealed(&draft(&key))).collect();
+    let sealed: Vec<Envelope> = (0..=2 * messages()).map(|_| sealed(&draft(&key))).collect();
     let (first, rest) = sealed.split_at(1);
     honest_times(&honest, &mut watch, first, Duration::ZERO).await; // waits for the connection
     let (alone, beside) = rest.split_at(rest.len() / 2);
@@ -67,7 +73,7 @@ async fn measure() -> Measured {
     let idle = honest_times(&honest, &mut watch, alone, pause).await;
 
     let enode = victim.server.enode();
-    let flood: Vec<Envelope> = envelopes(FLOOD, 300).collect();
+    let flood: Vec<Envelope> = envelopes(flood(), 300).collect();
     let flooder = tokio::spawn(async move {
         let peer = RawPeer::connect(&enode).await;
         for packet in flood.chunks(PACKET).cycle() {

@@ -9,7 +9,9 @@ use whisper_protocol::EnvelopeOutcome;
 use crate::node::{Node, message, runtime};
 
 /// Number of messages, of whose times the percentiles are taken.
-const MESSAGES: u64 = 200;
+fn messages() -> u64 {
+    benches::size(200, 3)
+}
 
 /// Time after which a message counts as lost.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(5);
@@ -35,7 +37,7 @@ async fn line(length: usize) -> Vec<f64> {
     let (near, mut watch) = (&nodes[0], nodes[length - 1].watch(&key));
     // The first message waits for the connections; it is not counted.
     let mut times = Vec::new();
-    for number in 0..=MESSAGES {
+    for number in 0..=messages() {
         let envelope = message(&key, number);
         let hash = *envelope.hash();
         let clock = Instant::now();

@@ -17,10 +17,14 @@ use crate::{
 };
 
 /// Number of filters with a private key on the topic of the junk. A trial with such a key is expensive.
-const FILTERS: usize = 50;
+fn filters() -> usize {
+    benches::size(50, 2)
+}
 
 /// Number of honest messages, one every [`PAUSE`].
-const MESSAGES: usize = 30;
+fn count() -> usize {
+    benches::size(30, 2)
+}
 
 /// Time between two honest messages.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -29,7 +33,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 const JUNK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Time for the delivery of what is late after the last honest message was sent.
-const DELIVERY_LIMIT: Duration = Duration::from_secs(5);
+fn delivery_limit() -> Duration {
+    Duration::from_secs(benches::size(5, 1))
+}
 
 /// Reports the share of honest messages that are delivered beside junk at 500 and 2000 envelopes per second, on the same
 /// topic and on another one, and the median of their times as a multiple of that without junk.
@@ -55,12 +61,12 @@ struct Measured {
 /// The delivery of honest messages on [`TOPIC`] beside `rate` envelopes of junk per second on `topic`.
 async fn measure(topic: Topic, rate: usize) -> Measured {
     let victim = Node::start(None).await;
-    let filters: Vec<Watch> = (0..FILTERS).map(|_| private_filter(&victim, topic)).collect();
+    let filters: Vec<Watch> = (0..filters()).map(|_| private_filter(&victim, topic)).collect();
     let key = SymmetricKey::random(&mut rand::rng());
     let mut watch = victim.watch(&key);
     let enode = victim.server.enode();
     let honest = RawPeer::connect(&enode).await;
-    let messages: Vec<Envelope> = (0..MESSAGES).map(|_| sealed(&draft(&key))).collect();
+    let messages: Vec<Envelope> = (0..count()).map(|_| sealed(&draft(&key))).collect();
     let junk = (rate > 0).then(|| {
         let unsealed = junk(topic);
         tokio::spawn(
@@ -70,6 +76,7 @@ async fn measure(topic: Topic, rate: usize) -> Measured {
     while junk.is_some() && victim.whisper.info().envelopes < 100 {
         tokio::task::yield_now().await;
     }
+    let count = messages.len();
     let sending = tokio::spawn(async move {
         let (mut pauses, mut sent) = (interval(PAUSE), HashMap::new());
         for message in messages {
@@ -80,9 +87,9 @@ async fn measure(topic: Topic, rate: usize) -> Measured {
         (honest, sent)
     });
     let mut arrived = Vec::new();
-    let all = PAUSE * u32::try_from(MESSAGES).unwrap_or(u32::MAX) + DELIVERY_LIMIT;
+    let all = PAUSE * u32::try_from(count).unwrap_or(u32::MAX) + delivery_limit();
     let receiving = async {
-        while arrived.len() < MESSAGES
+        while arrived.len() < count
             && let Some(received) = watch.next().await
         {
             arrived.push((received.hash, Instant::now()));
@@ -99,7 +106,7 @@ async fn measure(topic: Topic, rate: usize) -> Measured {
     let took = |(hash, at): &([u8; 32], Instant)| at.duration_since(sent[hash]).as_secs_f64() * 1e3;
     let mut times: Vec<f64> = arrived.iter().map(took).collect();
     #[expect(clippy::cast_precision_loss, reason = "a share")]
-    let share = times.len() as f64 / MESSAGES as f64;
+    let share = times.len() as f64 / count as f64;
     let p50 = if times.is_empty() { f64::INFINITY } else { benches::percentile(&mut times, 0.5) };
     Measured { share, p50 }
 }

@@ -26,9 +26,9 @@ const BATCH: usize = 1024;
 /// Reports the bytes for each envelope with a million and with 100 000 of them, and for each
 /// envelope and peer with 50 peers and 100 000.
 pub(crate) fn bytes() {
-    benches::measured("whisper.pool_overhead_bytes", overhead(1_000_000));
-    benches::measured("whisper.pool_overhead_100k_bytes", overhead(100_000));
-    benches::measured("whisper.pool_bytes_per_peer", per_peer(100_000));
+    benches::measured("whisper.pool_overhead_bytes", overhead(benches::size(1_000_000, 2000)));
+    benches::measured("whisper.pool_overhead_100k_bytes", overhead(benches::size(100_000, 1000)));
+    benches::measured("whisper.pool_bytes_per_peer", per_peer(benches::size(100_000, 100)));
 }
 
 fn node() -> Whisper {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{archives, steps};
+use super::archives;
 use crate::{
     command::Failure,
     process::{self, program},
@@ -27,7 +27,7 @@ pub(super) fn compiler(workspace: &Workspace) -> Result<(), Failure> {
         for package in published().filter(|package| package.rust_version == version) {
             check.args(["--package", &package.name]);
         }
-        steps::run(&mut check)?;
+        process::run(&mut check)?;
     }
     Ok(())
 }
@@ -45,5 +45,5 @@ pub(super) fn packages(workspace: &Workspace) -> Result<(), Failure> {
     process::run(nightly(&folder).args(["update", "--quiet", "-Z", "direct-minimal-versions"]))?;
     let mut check = nightly(&folder);
     check.args(["check", "--quiet", "--locked", "--workspace", "--all-targets"]);
-    steps::run(check.env("CARGO_TARGET_DIR", &workspace.target_dir))
+    process::run(check.env("CARGO_TARGET_DIR", &workspace.target_dir))
 }

@@ -3,8 +3,6 @@
 //! Steps that compile select the whole workspace where they can. Cargo unites the features of all packages that it
 //! compiles, so another selection would compile many dependencies again.
 
-use std::process::Command;
-
 use super::{archives, deny, needs::Need, oldest, targets};
 use crate::{
     architecture, book,
@@ -66,7 +64,11 @@ pub(super) const STEPS: &[Step] = &[
         here(&["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])
     })
     .needs(&[Need::step("cargo-clippy")]),
-    step("alone", "each crate compiles alone with each of its features", each_alone),
+    step(
+        "alone",
+        "each crate compiles alone, with its default features and without",
+        |workspace| alone(workspace, default_and_none),
+    ),
     step("wasm", "the crates for browsers compile for wasm32", targets::wasm).needs(&[
         Need::step("rustup").optional_in_ci(),
         Need::part("clang", "whisper-envelope with cryptography").optional_in_ci(),
@@ -94,8 +96,9 @@ pub(super) const STEPS: &[Step] = &[
     )
     .needs(&[Need::step("postgres").found_by(postgres::is_installed).optional_in_ci()]),
     step("docs", "the documentation builds without a warning", |_| {
-        run(cargo(&["doc", "--workspace", "--no-deps", "--lib"])
-            .env("RUSTDOCFLAGS", "--deny warnings"))
+        // An example selects the features that tests have, so that no dependency is compiled again.
+        let doc = ["doc", "--workspace", "--no-deps", "--lib", "--example", "hundred_nodes"];
+        process::run(cargo(&doc).env("RUSTDOCFLAGS", "--deny warnings"))
     }),
     step("fuzz", "every fuzz target accepts its corpus", |_| fuzz::replay()),
     step("benches", "every benchmark runs once", |_| {
@@ -118,7 +121,7 @@ pub(super) const STEPS: &[Step] = &[
         ]),
     step("tampering", "100 000 attempts to change a handshake of sec/1 are refused", |_| {
         let test = &["test", "--release", "--package", "rlpx-transport", "--lib", "tampering"];
-        run(cargo(test).env("RLPX_TAMPERINGS", "100000"))
+        process::run(cargo(test).env("RLPX_TAMPERINGS", "100000"))
     })
     .long(),
     step(
@@ -129,18 +132,18 @@ pub(super) const STEPS: &[Step] = &[
             let packages = packages.iter().flat_map(|name| ["--package", name]);
             let features = "node-store/test-util,whisper-store/test-util";
             let test = ["test", "--release", "--test", "kill", "--features", features];
-            run(cargo(&test).args(packages).env("NODE_STORE_KILLS", "1000"))
+            process::run(cargo(&test).args(packages).env("NODE_STORE_KILLS", "1000"))
         },
     )
     .long(),
     step("teams", "1 000 000 random calls of two teams show nothing of one to the other", |_| {
         let test = ["test", "--release", "--package", "whisper-rpc", "--test", "rpc", "random"];
-        run(cargo(&test).env("RPC_TEAM_CALLS", "1000000"))
+        process::run(cargo(&test).env("RPC_TEAM_CALLS", "1000000"))
     })
     .long(),
     step("power", "files keep what was acknowledged when the power fails 10 000 times", |_| {
         let test = ["test", "--release", "--package", "sim", "--test", "power"];
-        run(cargo(&test).env("POWER_FAILURES", "10000"))
+        process::run(cargo(&test).env("POWER_FAILURES", "10000"))
     })
     .long(),
     step(
@@ -156,6 +159,10 @@ pub(super) const STEPS: &[Step] = &[
     step("calibrate", "a simulated network does what a real one does", |_| sim::calibrate()).long(),
     step("bugs", "simulated networks find every planted bug, and reduce it", |workspace| {
         sim::planted(workspace, true)
+    })
+    .long(),
+    step("features", "each crate compiles alone with each of its features", |workspace| {
+        alone(workspace, each_and_all)
     })
     .long(),
     step("msrv", "the crates compile with the oldest Rust that they declare", oldest::compiler)
@@ -188,7 +195,7 @@ pub(super) const STEPS: &[Step] = &[
 ];
 
 fn here(args: &[&str]) -> Result<(), Failure> {
-    run(&mut cargo(args))
+    process::run(&mut cargo(args))
 }
 
 /// Runs the ignored tests of a selection with the address of a PostgreSQL server, one after another: one of them lets the server
@@ -198,28 +205,19 @@ fn with_postgres(selection: &[&str]) -> Result<(), Failure> {
     let server = server.ok_or_else(|| Failure::new("PostgreSQL is not installed"))?;
     let mut tests = cargo(&["test"]);
     tests.args(selection).args(["--", "--ignored", "--test-threads=1"]);
-    run(tests.env(postgres::VARIABLE, server.address()))
+    process::run(tests.env(postgres::VARIABLE, server.address()))
 }
 
-pub(super) fn run(cargo: &mut Command) -> Result<(), Failure> {
-    process::run(prepare(cargo))
-}
+/// The arguments that select features of a crate, from the names of its features.
+type Selections = fn(&[String]) -> Vec<Vec<&str>>;
 
-/// Turns incremental compilation off in CI: on a fresh machine nothing is compiled twice.
-fn prepare(cargo: &mut Command) -> &mut Command {
-    if std::env::var_os("CI").is_some() {
-        cargo.env("CARGO_INCREMENTAL", "0");
-    }
-    cargo
-}
-
-/// Checks each published crate with its default features, without features, with each feature alone and with all
-/// features. A warning is a failure: it often names code that only another feature needs.
-fn each_alone(workspace: &Workspace) -> Result<(), Failure> {
+/// Checks each published crate with these selections of its features. A warning is a failure: it often names code that only
+/// another feature needs.
+fn alone(workspace: &Workspace, selections: Selections) -> Result<(), Failure> {
     for package in workspace.packages.iter().filter(|package| package.published) {
         for features in selections(&package.features) {
             let mut check = cargo(&["check", "--quiet", "--package", &package.name]);
-            let warnings = process::warnings(prepare(check.args(&features)))?;
+            let warnings = process::warnings(check.args(&features))?;
             if !warnings.is_empty() {
                 let features = features.join(" ");
                 return Err(Failure::new(format!("{} has warnings with {features}", package.name)));
@@ -229,34 +227,44 @@ fn each_alone(workspace: &Workspace) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The arguments that select no features, each feature alone, the default features and all features.
-fn selections(features: &[String]) -> Vec<Vec<&str>> {
-    let mut selections = vec![vec!["--no-default-features"]];
+/// No features, and the default features, if they are others.
+fn default_and_none(features: &[String]) -> Vec<Vec<&str>> {
+    let has_default = features.iter().any(|feature| feature == "default");
+    let default = has_default.then(Vec::new);
+    std::iter::once(vec!["--no-default-features"]).chain(default).collect()
+}
+
+/// Each feature alone, and all features. A crate without features has none of these.
+fn each_and_all(features: &[String]) -> Vec<Vec<&str>> {
     let named = features.iter().filter(|feature| *feature != "default");
-    selections.extend(named.map(|feature| vec!["--no-default-features", "--features", feature]));
-    if !features.is_empty() {
-        selections.extend([vec![], vec!["--all-features"]]);
-    }
-    selections
+    let each = named.map(|feature| vec!["--no-default-features", "--features", feature.as_str()]);
+    let all = (!features.is_empty()).then(|| vec!["--all-features"]);
+    each.chain(all).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::selections;
+    use super::{default_and_none, each_and_all};
+
+    fn joined(selections: &[Vec<&str>]) -> Vec<String> {
+        selections.iter().map(|args| args.join(" ")).collect()
+    }
 
     #[test]
     fn features_are_selected_each_alone() {
         let features = ["default", "std", "tokio"].map(str::to_owned);
+        assert_eq!(joined(&default_and_none(&features)), ["--no-default-features", ""]);
         assert_eq!(
-            selections(&features).iter().map(|args| args.join(" ")).collect::<Vec<_>>(),
+            joined(&each_and_all(&features)),
             [
-                "--no-default-features",
                 "--no-default-features --features std",
                 "--no-default-features --features tokio",
-                "",
                 "--all-features"
             ]
         );
-        assert_eq!(selections(&[]), [["--no-default-features"]]);
+        // Without default features, both selections would be the same.
+        assert_eq!(joined(&default_and_none(&["otel".to_owned()])), ["--no-default-features"]);
+        assert_eq!(joined(&default_and_none(&[])), ["--no-default-features"]);
+        assert!(each_and_all(&[]).is_empty());
     }
 }
