@@ -1,7 +1,7 @@
 //! Passes every admitted envelope to the archive of this node.
 
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,7 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use whisper_envelope::Envelope;
 
-use super::Archive;
+use super::{Archive, ArchiveError};
 use crate::{
     delivery::arrival::Source,
     lock::lock,
@@ -36,6 +36,9 @@ const MAX_APPEND: usize = 1024;
 
 /// Time after which a failed append is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Time after the node has stopped in which the archive takes what is queued.
+const LAST: Duration = Duration::from_secs(5);
 
 type Queue = FairQueue<Source, (), (), Envelope>;
 
@@ -109,20 +112,35 @@ impl Recorder {
         }
     }
 
-    /// Appends what is queued, until the node stops. What is queued then is still appended; then the archive is released.
+    /// Appends what is queued, until the node stops. What is queued then is still appended, if the archive takes it at once;
+    /// then the archive is released.
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut end = pin!(async {
+            stop.cancelled().await;
+            sleep(LAST).await;
+        });
         loop {
             match self.take() {
-                Some((archive, envelopes)) => self.append(&*archive, envelopes, &stop).await,
-                None if stop.is_cancelled() => {
-                    lock(&self.state).archive = None;
-                    return;
+                Some((archive, envelopes)) => {
+                    let count = envelopes.len();
+                    let appended = self.append(&*archive, envelopes, &stop, end.as_mut()).await;
+                    if let Err(error) = appended {
+                        let count = count + lock(&self.state).queue.len();
+                        tracing::error!(
+                            error,
+                            count,
+                            "cannot store the last envelopes in the archive"
+                        );
+                        break;
+                    }
                 }
+                None if stop.is_cancelled() => break,
                 None => {
                     _ = stop.run_until_cancelled(self.arrived.notified()).await;
                 }
             }
         }
+        lock(&self.state).archive = None;
     }
 
     fn take(&self) -> Option<(Arc<dyn Archive>, Vec<Envelope>)> {
@@ -137,28 +155,34 @@ impl Recorder {
         (!envelopes.is_empty()).then_some((archive, envelopes))
     }
 
-    /// Appends until it succeeds, or fails after the node has stopped: nothing is lost while the disk is full for a moment.
+    /// Appends until it succeeds: nothing is lost while the disk is full for a moment. It gives up when it fails after the node
+    /// has stopped, or at the `end`.
     async fn append(
         &self,
         archive: &dyn Archive,
         envelopes: Vec<Envelope>,
         stop: &CancellationToken,
-    ) {
+        mut end: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), String> {
+        let count = envelopes.len();
         loop {
-            let error = match archive.append(envelopes.clone()).await {
+            let appended = tokio::select! {
+                biased;
+                appended = archive.append(envelopes.clone()) => appended,
+                () = end.as_mut() => Err(ArchiveError::new("it does not answer")),
+            };
+            let error = match appended {
                 Ok(appended) => {
                     let new = appended.iter().filter(|appended| !appended.known).count();
                     self.counters.add(Counter::ArchivedNew, new);
                     self.room.notify_waiters();
-                    return;
+                    return Ok(());
                 }
                 Err(error) => causes(&error).to_string(),
             };
             self.counters.one(Counter::ArchiveFailed);
-            let count = envelopes.len();
             if stop.is_cancelled() {
-                tracing::error!(error, count, "cannot store the last envelopes in the archive");
-                return;
+                return Err(error);
             }
             tracing::warn!(
                 error,

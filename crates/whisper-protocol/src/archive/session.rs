@@ -76,8 +76,9 @@ impl Session {
         let (commands, mut wanted) = mpsc::unbounded_channel();
         let served = peers.served().filter(|_| !matches!(role, Role::Client(_)));
         let mut newest = served.as_ref().map(|served| served.archive.newest());
-        let mut session = Self::new(peers, role, served, commands).await;
-        let stop = session.peers.stop.clone();
+        let stop = peers.stop.clone();
+        let session = Self::new(peers, role, served, commands);
+        let Some(mut session) = stop.run_until_cancelled(session).await else { return Ok(()) };
         let (mut sending, mut reading) = (Sending::None, Reading::None);
         loop {
             if session.is_replaced() {
@@ -152,7 +153,7 @@ impl Session {
     }
 
     /// Reads a page, to its end even if the peer goes away: otherwise one that asks and leaves would keep more readers busy than
-    /// there may be.
+    /// there may be. The end of the node does not wait for it.
     fn read(
         &self,
         archive: Arc<dyn Archive>,
@@ -163,11 +164,17 @@ impl Session {
             _ => Arc::clone(&self.peers.reads),
         };
         let (sender, page) = oneshot::channel();
+        let stop = self.peers.stop.clone();
         self.peers.spawn(async move {
-            // It is never closed.
-            let _permit = reads.acquire_owned().await;
-            // Who asked may be gone.
-            let _ = sender.send(archive.page(query).await);
+            let read = async {
+                // It is never closed.
+                let _permit = reads.acquire_owned().await;
+                archive.page(query).await
+            };
+            if let Some(page) = stop.run_until_cancelled(read).await {
+                // Who asked may be gone.
+                let _ = sender.send(page);
+            }
         });
         Box::pin(async move {
             page.await.unwrap_or_else(|_| Err(ArchiveError::new("the program ends")))

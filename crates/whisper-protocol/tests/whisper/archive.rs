@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use p2p_identity::NodeId;
@@ -110,7 +111,7 @@ async fn what_could_not_be_stored_is_stored_later() {
     _ = node.inject(during.clone());
     while node.stats().archive.failed < 3 {
         tokio::task::yield_now().await;
-        tokio::time::advance(std::time::Duration::from_millis(100)).await;
+        tokio::time::advance(Duration::from_millis(100)).await;
     }
     _ = node.inject(later.clone());
     archive.set_failing(false);
@@ -126,6 +127,64 @@ async fn what_is_queued_when_the_node_stops_is_stored() {
     _ = node.inject(last.clone());
     node.stop().await;
     assert_eq!(archive.stored(), [last]);
+}
+
+/// An archive whose database does not answer.
+#[derive(Debug)]
+struct FrozenArchive {
+    memory: MemoryArchive,
+    /// Whether it still says what it has.
+    is_described: bool,
+    /// Number of calls that wait for an answer.
+    waiting: AtomicUsize,
+}
+
+impl FrozenArchive {
+    fn wait<T: Send + 'static>(&self) -> ArchiveFuture<'_, T> {
+        self.waiting.fetch_add(1, Relaxed);
+        Box::pin(std::future::pending())
+    }
+}
+
+impl Archive for FrozenArchive {
+    fn id(&self) -> ArchiveId {
+        self.memory.id()
+    }
+
+    fn append(&self, _: Vec<Envelope>) -> ArchiveFuture<'_, Vec<Appended>> {
+        self.wait()
+    }
+
+    fn page(&self, query: HistoryQuery) -> ArchiveFuture<'_, HistoryPage> {
+        if query.limit == 0 && self.is_described { self.memory.page(query) } else { self.wait() }
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.memory.newest()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_archive_that_does_not_answer_does_not_keep_a_node_from_stopping() {
+    for is_described in [false, true] {
+        let (node, memory) = (node(), MemoryArchive::new(ArchiveId([7; 8])));
+        let waiting = AtomicUsize::new(0);
+        let archive = Arc::new(FrozenArchive { memory, is_described, waiting });
+        node.record(Arc::clone(&archive) as _);
+        node.serve_archive(Arc::clone(&archive) as _, ArchiveSettings::default());
+        _ = node.inject(envelope(b"last words"));
+        let request = HistoryRequest::new(HistoryFilter::All, HistoryCursor::default());
+        let mut history = node.history(request).unwrap();
+        let reader = tokio::spawn(async move { while history.next().await.is_some() {} });
+        // An append and a page.
+        while archive.waiting.load(Relaxed) < 2 {
+            yield_now().await;
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        let stopped = tokio::time::timeout(Duration::from_secs(60), node.stop()).await;
+        assert_eq!(stopped, Ok(()), "{is_described}");
+        reader.await.unwrap();
+    }
 }
 
 /// An archive on a slow disk: a page that was begun is read to its end.
