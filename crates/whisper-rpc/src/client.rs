@@ -52,9 +52,9 @@ use serde_json::Value;
 
 use crate::types::{
     BanJson, Criteria, DialStateJson, DroppedJson, ExplanationJson, HexBytes, HistoryCriteria,
-    HistoryPartJson, InfoJson, MessageJson, MessagesRequest, NewMessage, NewTeamTokenJson,
-    NodeInfoJson, PeerInfoJson, Quantity, ReceiptJson, ReloadReport, TeamJson, TeamSettings,
-    TraceJson,
+    HistoryPartJson, InfoJson, MessageJson, MessagesRequest, MessagesResponse, NewMessage,
+    NewTeamTokenJson, NodeInfoJson, PeerInfoJson, Quantity, ReceiptJson, ReloadReport, RetryConfig,
+    TeamJson, TeamSettings, TraceJson,
 };
 
 /// Defines the calls of a namespace. Each has the name of the method, the parameters by position, and the type of the
@@ -161,6 +161,8 @@ calls! {
         trace = "shh_trace"(hash: &HexBytes, seconds: Option<u32>) -> TraceJson;
         /// Requests old messages from a peer that is a mail server; returns the id of the request when the server has answered.
         request_messages = "shh_requestMessages"(request: &MessagesRequest) -> HexBytes;
+        /// Requests one answer of old messages from a peer that is a mail server; returns where to go on.
+        request_messages_sync = "shh_requestMessagesSync"(retries: &RetryConfig, request: &MessagesRequest) -> MessagesResponse;
     }
 }
 
@@ -253,6 +255,8 @@ calls! {
     ShhextClient, SHHEXT {
         /// The same as [`request_messages`](ShhClient::request_messages).
         ext_request_messages = "shhext_requestMessages"(request: &MessagesRequest) -> HexBytes;
+        /// The same as [`request_messages_sync`](ShhClient::request_messages_sync).
+        ext_request_messages_sync = "shhext_requestMessagesSync"(retries: &RetryConfig, request: &MessagesRequest) -> MessagesResponse;
     }
 }
 

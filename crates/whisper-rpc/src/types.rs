@@ -28,7 +28,7 @@ pub use explanation::{
 pub use hex::{HexBytes, HexBytesError, Quantity};
 pub use history::{
     HistoryCriteria, HistoryEnvelopeJson, HistoryMessageJson, HistoryNoticeJson, HistoryNoticeKind,
-    HistoryPartJson, MessagesRequest,
+    HistoryPartJson, MessagesRequest, MessagesResponse, RetryConfig,
 };
 pub use message::{Criteria, InfoJson, MessageJson, NewMessage};
 pub use node_info::{NetworkJson, NodeInfoJson, PeerInfoJson, PortsJson};

@@ -110,6 +110,12 @@ impl FromJson for u32 {
     }
 }
 
+impl FromJson for u64 {
+    fn from_json(json: &RawValue) -> Result<Self, ValueError> {
+        number(json, "a whole number from 0 to 18446744073709551615")
+    }
+}
+
 impl FromJson for f64 {
     fn from_json(json: &RawValue) -> Result<Self, ValueError> {
         const WANT: &str = "a number of double precision";

@@ -25,7 +25,9 @@ pub(crate) fn api() -> Api<ShhContext> {
     receipt::declare(&mut api);
     explanation::declare(&mut api);
     trace::declare(&mut api);
-    mail::declare(&mut api, "shh_requestMessages", |shh: &ShhContext| shh.history.clone());
+    let history = |shh: &ShhContext| shh.history.clone();
+    mail::declare(&mut api, "shh_requestMessages", history);
+    mail::declare_one(&mut api, "shh_requestMessagesSync", history);
     subscription::declare(&mut api);
     api
 }

@@ -6,6 +6,7 @@ use crate::namespace::history::{HistoryContext, mail};
 /// The methods of `shhext`.
 pub(crate) fn api() -> Api<HistoryContext> {
     let mut api = Api::new();
-    mail::declare(&mut api, "shhext_requestMessages", |context: &HistoryContext| context.clone());
+    mail::declare(&mut api, "shhext_requestMessages", HistoryContext::clone);
+    mail::declare_one(&mut api, "shhext_requestMessagesSync", HistoryContext::clone);
     api
 }

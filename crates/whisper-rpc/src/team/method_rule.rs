@@ -131,6 +131,7 @@ pub(crate) const RULES: &[MethodRule] = &[
     own("shh_receipt"),
     // The answers go to all filters that allow direct messages, and the node trusts the peer from then on.
     rule("shh_requestMessages", MethodClass::Shared, Right::Administer),
+    rule("shh_requestMessagesSync", MethodClass::Shared, Right::Administer),
     administration("shh_setBloomFilter"),
     administration("shh_setMaxMessageSize"),
     administration("shh_setMinPoW"),
@@ -139,6 +140,7 @@ pub(crate) const RULES: &[MethodRule] = &[
     own("shh_unsubscribe"),
     shared("shh_version"),
     rule("shhext_requestMessages", MethodClass::Shared, Right::Administer),
+    rule("shhext_requestMessagesSync", MethodClass::Shared, Right::Administer),
     shared("web3_clientVersion"),
     shared("web3_sha3"),
 ];

@@ -176,3 +176,28 @@ pub struct MessagesRequest {
     /// Not used: a request is always sent.
     pub force: bool,
 }
+
+/// How long and how often a mail server is asked: the first argument of `shhext_requestMessagesSync`, in status-go's form. An
+/// absent field is zero. The server refuses other fields.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+#[cfg_attr(feature = "server", derive(JsonSchema), schemars(default, deny_unknown_fields))]
+pub struct RetryConfig {
+    /// Time to wait for anything from the server, in nanoseconds: at least a second, at most 10 minutes. 0: `timeout` of the
+    /// request.
+    pub base_timeout: u64,
+    /// What is added to this time at each further attempt, in nanoseconds.
+    pub step_timeout: u64,
+    /// Number of further attempts, if the server does not answer, at most 100.
+    pub max_retries: u32,
+}
+
+/// One answer of a mail server, in status-go's form: the result of `shhext_requestMessagesSync`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(JsonSchema))]
+pub struct MessagesResponse {
+    /// Where to go on: the `cursor` of the next request, in hexadecimal without 0x. Empty: nothing is left.
+    pub cursor: String,
+    /// Always null: a failure is an error of the call.
+    pub error: Option<String>,
+}

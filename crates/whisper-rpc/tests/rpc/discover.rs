@@ -57,11 +57,12 @@ async fn ask(client: &mut WsClient, method: &str, params: Value) -> Value {
 }
 
 /// An argument of the right type for the method.
-fn argument(method: &str) -> &'static str {
+fn argument(method: &str) -> Value {
     match method {
-        "shh_subscribe" | "history_subscribe" => "messages",
-        "admin_subscribe" => "peerEvents",
-        _ => "0x00",
+        "shh_subscribe" | "history_subscribe" => json!("messages"),
+        "admin_subscribe" => json!("peerEvents"),
+        "shh_requestMessagesSync" | "shhext_requestMessagesSync" => json!({}),
+        _ => json!("0x00"),
     }
 }
 

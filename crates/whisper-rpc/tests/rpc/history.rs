@@ -8,7 +8,7 @@ use jsonrpsee_ws_client::{WsClient, WsClientBuilder};
 use p2p_world::SystemWorld;
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use whisper_protocol::packet::Completion;
+use whisper_protocol::packet::{Completion, Request};
 use whisper_protocol::{
     ArchiveId, ArchiveSettings, MailServer, MailServerSettings, MemoryArchive, SymmetricKey,
 };
@@ -17,11 +17,13 @@ use whisper_rpc::client::{
     HistoryClient as _, HistorySubscriptions as _, ShhClient as _, ShhextClient as _, Subscription,
 };
 use whisper_rpc::types::{
-    Criteria, HexBytes, HistoryCriteria, HistoryPartJson, MessagesRequest, NewMessage, Topic,
+    Criteria, HexBytes, HistoryCriteria, HistoryPartJson, MessagesRequest, MessagesResponse,
+    NewMessage, RetryConfig, Topic,
 };
 
+use crate::support::client::Client as _;
 use crate::support::eventually::{PATIENCE, eventually};
-use crate::support::node::{Node, config};
+use crate::support::node::{Node, config, request as request_of};
 
 const TOPIC: Topic = Topic(*b"news");
 
@@ -285,6 +287,44 @@ async fn a_mail_server_that_ignores_cursors_is_noticed() {
     .await;
     assert!(error.contains("ignores cursors"), "{error}");
     assert_eq!(asked.load(Relaxed), 2);
+    drop(client);
+    node.stop().await;
+    server.stop().await;
+}
+
+/// status-go's form: one answer, with the place to go on. A request that gets no answer is sent again.
+#[tokio::test]
+async fn a_mail_server_is_asked_page_by_page() {
+    let (server, node) = (Node::start().await, Node::start().await);
+    let client = connect(&node).await;
+    let mut requests = server.whisper.mail_requests(8);
+    let serving = tokio::spawn(async move {
+        let mut queries = Vec::new();
+        for done in [None, Some(Some([0xab; 36])), Some(None)] {
+            let asked = requests.next().await.unwrap();
+            let Request::Open { id: request, query } = asked.request.clone() else { panic!() };
+            queries.push((query.limit, query.cursor.to_vec()));
+            let Some(cursor) = done else { continue };
+            asked.complete(&Completion::Done { request, last: None, cursor }).await.unwrap();
+        }
+        queries
+    });
+    node.server.add_peer(server.enode());
+    let mail_server_peer = server.enode().to_string();
+    let is_connected = || node.whisper.stats().sessions.established == 1;
+    eventually("the mail server", async || is_connected().then_some(())).await;
+    let request = MessagesRequest { mail_server_peer, limit: 5, ..MessagesRequest::default() };
+    // Of the first two requests, the second one is answered.
+    let retries = RetryConfig { base_timeout: 1, max_retries: 1, ..RetryConfig::default() };
+    let first = client.request_messages_sync(&retries, &request).await.unwrap();
+    let cursor = "ab".repeat(36);
+    assert_eq!(first, MessagesResponse { cursor: cursor.clone(), error: None });
+    let next = MessagesRequest { cursor, ..request };
+    let text = json!([RetryConfig::default(), next]);
+    let rest = node.connect_ipc().await.ask(request_of("shhext_requestMessagesSync", text)).await;
+    assert!(rest.contains(r#""result":{"cursor":"","error":null}"#), "{rest}");
+    let queries = serving.await.unwrap();
+    assert_eq!(queries, [(5, vec![]), (5, vec![]), (5, vec![0xab; 36])]);
     drop(client);
     node.stop().await;
     server.stop().await;

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use whisper_envelope::Topic;
 
 use crate::call::json::{Fields, FromJson, ValueError};
-use crate::types::history::{HistoryCriteria, MessagesRequest};
+use crate::types::history::{HistoryCriteria, MessagesRequest, RetryConfig};
 
 const CRITERIA_FIELDS: &[&str] = &[
     "filter",
@@ -34,6 +34,9 @@ const REQUEST_FIELDS: &[&str] = &[
     "timeout",
     "force",
 ];
+
+/// The fields of status-go's type of this name.
+const RETRY_FIELDS: &[&str] = &["BaseTimeout", "StepTimeout", "MaxRetries"];
 
 impl FromJson for HistoryCriteria {
     fn from_json(json: &RawValue) -> Result<Self, ValueError> {
@@ -73,6 +76,17 @@ impl FromJson for MessagesRequest {
     }
 }
 
+impl FromJson for RetryConfig {
+    fn from_json(json: &RawValue) -> Result<Self, ValueError> {
+        let fields = Fields::of(json, RETRY_FIELDS)?;
+        Ok(Self {
+            base_timeout: fields.or_default("BaseTimeout")?,
+            step_timeout: fields.or_default("StepTimeout")?,
+            max_retries: fields.or_default("MaxRetries")?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use schemars::{JsonSchema, schema_for};
@@ -96,6 +110,7 @@ mod tests {
         }
         check::<HistoryCriteria>(CRITERIA_FIELDS);
         check::<MessagesRequest>(REQUEST_FIELDS);
+        check::<RetryConfig>(RETRY_FIELDS);
     }
 
     #[test]
@@ -111,5 +126,9 @@ mod tests {
         let json = serde_json::to_string(&request).unwrap();
         let read = MessagesRequest::from_json(serde_json::from_str(&json).unwrap()).unwrap();
         assert_eq!(format!("{read:?}"), format!("{request:?}"));
+        let retries = RetryConfig { base_timeout: 1, step_timeout: u64::MAX, max_retries: 3 };
+        let json = serde_json::to_string(&retries).unwrap();
+        let read = RetryConfig::from_json(serde_json::from_str(&json).unwrap()).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{retries:?}"));
     }
 }

@@ -1,11 +1,12 @@
-//! `shh_requestMessages` and `shhext_requestMessages`: requests to mail servers, in status-go's form.
+//! Requests to mail servers, in status-go's form: `shh_requestMessages` asks until nothing is left, `shh_requestMessagesSync`
+//! for one answer. Both are in the namespace `shhext`, too.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use p2p_identity::NodeId;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use whisper_protocol::packet::{Cursor, Query};
 use whisper_protocol::{
     Bloom, DirectError, MailAnswer, MailAsk, MailAskError, MailSeal, ParseCursorError, Topic,
@@ -18,13 +19,19 @@ use crate::call::error::CallError;
 use crate::declare::api::Api;
 use crate::namespace::node_name::node_id;
 use crate::types::hex::HexBytes;
-use crate::types::history::MessagesRequest;
+use crate::types::history::{MessagesRequest, MessagesResponse, RetryConfig};
 
 /// Seconds before `to` from which on messages are asked for, if no beginning is given, as in status-go.
 const DAY: u32 = 24 * 3600;
 
 /// Maximum time to wait for anything from the server, in seconds.
 const MAX_TIMEOUT: u32 = 600;
+
+/// The shortest time to wait for anything from the server.
+const MIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Maximum number of further attempts of a call for one answer.
+const MAX_RETRIES: u32 = 100;
 
 /// Maximum time of a call. A server that sends a little again and again would not let it end.
 const MAX_TIME: Duration = Duration::from_secs(1200);
@@ -60,6 +67,76 @@ pub(crate) fn declare<C: Send + Sync + 'static>(
         CallError::MailRepeats { received: 1000 },
         CallError::MailUnfinished { cursor: String::new() },
     ]);
+}
+
+/// Declares the method that returns where to go on, under this name. `context` gets what it works on.
+pub(crate) fn declare_one<C: Send + Sync + 'static>(
+    api: &mut Api<C>,
+    name: &'static str,
+    context: fn(&C) -> HistoryContext,
+) {
+    type Arguments = (RetryConfig, MessagesRequest);
+    let names = ["retries", "request"];
+    api.task_by(name, names, move |shared: Arc<C>, caller, (retries, wanted): Arguments| {
+        let (context, whisper) = (context(&shared), caller.team().whisper.clone());
+        async move {
+            let stop = context.stop.clone();
+            let answer = one_answer(&context, &whisper, retries, wanted);
+            stop.run_until_cancelled(answer).await.ok_or(CallError::Stopping)?
+        }
+    })
+    .about(
+        "Requests one answer of old messages from a peer that is a mail server, and returns the cursor to go on with. The \
+         messages go to the filters with allowP2P. A server that does not answer is asked again.",
+    )
+    .fails(node_id("nonsense").err().map(CallError::MailServerPeer))
+    .fails([
+        CallError::NoSuchSymmetricKey,
+        CallError::MailRange { from: 2, to: 1 },
+        CallError::Cursor(ParseCursorError),
+        CallError::MailServer(MailAskError::Unsent(DirectError::NoSuchPeer(NodeId([0; 64])))),
+        CallError::MailServer(MailAskError::Unanswered(Duration::from_secs(10))),
+    ]);
+}
+
+impl RetryConfig {
+    /// The time to wait at this attempt; the first one is 0. `None`: the time of the request.
+    fn timeout(&self, attempt: u32) -> Option<Duration> {
+        let steps = self.step_timeout.saturating_mul(attempt.into());
+        let timeout = Duration::from_nanos(self.base_timeout.saturating_add(steps));
+        let is_given = !timeout.is_zero();
+        is_given.then(|| timeout.clamp(MIN_TIMEOUT, Duration::from_secs(MAX_TIMEOUT.into())))
+    }
+}
+
+/// Asks for one answer, again if there is none.
+async fn one_answer(
+    context: &HistoryContext,
+    whisper: &Whisper,
+    retries: RetryConfig,
+    wanted: MessagesRequest,
+) -> Result<MessagesResponse, CallError> {
+    let peer = node_id(&wanted.mail_server_peer).map_err(CallError::MailServerPeer)?;
+    let ask = ask(context, whisper, &wanted)?;
+    let last = retries.max_retries.min(MAX_RETRIES);
+    let asking = async {
+        let mut attempt = 0;
+        loop {
+            let timeout = retries.timeout(attempt).unwrap_or(ask.timeout);
+            match whisper.request_messages(peer, MailAsk { timeout, ..ask.clone() }).await {
+                Err(MailAskError::Unanswered(_) | MailAskError::Stalled { .. })
+                    if attempt < last =>
+                {
+                    attempt += 1;
+                }
+                answer => return answer,
+            }
+        }
+    };
+    let answer = timeout(MAX_TIME, asking).await;
+    let answer = answer.unwrap_or(Err(MailAskError::Unanswered(MAX_TIME)));
+    let cursor = answer.map_err(CallError::MailServer)?.cursor.map(hex::encode);
+    Ok(MessagesResponse { cursor: cursor.unwrap_or_default(), error: None })
 }
 
 /// The answers of a server, page by page.
@@ -167,6 +244,18 @@ mod tests {
     fn answer(cursor: Option<u8>, last: Option<u8>) -> MailAnswer {
         let (cursor, last) = (cursor.map(|byte| [byte; 36]), last.map(|byte| [byte; 32]));
         MailAnswer { id: [7; 32], received: 10, last, cursor, is_confirmed: true }
+    }
+
+    #[test]
+    fn each_attempt_waits_longer_within_limits() {
+        let timeout = |base, step, attempt| {
+            RetryConfig { base_timeout: base, step_timeout: step, max_retries: 0 }.timeout(attempt)
+        };
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(timeout(0, 0, 3), None);
+        assert_eq!(timeout(10_000_000_000, 1_000_000_000, 0), seconds(10));
+        assert_eq!(timeout(10_000_000_000, 1_000_000_000, 3), seconds(13));
+        assert_eq!([timeout(1, 0, 0), timeout(1, u64::MAX, 100)], [seconds(1), seconds(600)]);
     }
 
     #[test]
