@@ -51,7 +51,7 @@ use crate::{
     relay::peer_slot::PeerSlot,
     relay::peer_state::PeerState,
     relay::pool::history::LostEnvelope,
-    relay::pool::{Admitted, Pool, PoolEntry, TableKeys, Ticket},
+    relay::pool::{Admitted, Pool, PoolEntry, TableKeys},
     relay::reject_reason::RejectReason,
     relay::roster::{RelayPeer, Roster},
     relay::transmit::SentCounts,
@@ -238,18 +238,9 @@ impl Relay {
 
     /// Removes the envelopes that are in the pool. The peer that sent them is not sent them back.
     pub(crate) fn handle_known(&self, from: PeerSlot, envelopes: &mut Vec<Unhashed>) {
-        let keys = envelopes.iter().map(|envelope| self.table_keys.of_content(envelope.raw()));
-        let keys: Vec<u32> = keys.collect();
-        let mut known = Vec::new();
-        {
-            let pool = self.pool();
-            let mut keys = keys.into_iter();
-            envelopes.retain(|envelope| {
-                let ticket = keys.next().and_then(|key| pool.find_same(key, envelope.raw()));
-                known.extend(ticket.map(Ticket::number));
-                ticket.is_none()
-            });
-        }
+        let key = |envelope: &Unhashed| self.table_keys.of_content(envelope.raw());
+        let keys = envelopes.iter().map(key).collect();
+        let known = self.pool().remove_known(envelopes, keys);
         self.handle_received(Some(from), known);
     }
 

@@ -24,7 +24,7 @@ use p2p_world::{
     HashState,
     planted::{self, Bug},
 };
-use whisper_envelope::Envelope;
+use whisper_envelope::{Envelope, Unhashed};
 
 use crate::{
     relay::admission::Proven,
@@ -35,7 +35,7 @@ use crate::{
 use entry::EntryKeys;
 pub(crate) use entry::{PoolEntry, Ticket};
 use expiries::Expiries;
-use hash_table::EntryTable;
+use hash_table::EntryTables;
 
 /// Bytes that the bookkeeping of one envelope is counted with, so that a flood of tiny envelopes is limited as well.
 const OVERHEAD: usize = 216;
@@ -91,8 +91,7 @@ pub(crate) enum Admitted {
 /// The live envelopes of one dialect.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    by_content: EntryTable,
-    by_hash: EntryTable,
+    tables: EntryTables,
     table_keys: TableKeys,
     by_work: BTreeMap<Ticket, Arc<PoolEntry>>,
     by_expiry: Expiries,
@@ -122,8 +121,7 @@ impl Pool {
     /// An empty pool that never holds more than `budget` bytes, bookkeeping included.
     pub(crate) fn new(budget: usize, table_keys: TableKeys) -> Self {
         Self {
-            by_content: EntryTable::new(|entry| entry.keys().content),
-            by_hash: EntryTable::new(|entry| entry.keys().hash),
+            tables: EntryTables::default(),
             table_keys,
             by_work: BTreeMap::new(),
             by_expiry: Expiries::default(),
@@ -155,20 +153,31 @@ impl Pool {
         self.live_blocks.insert(entry.number());
         self.by_work.insert(entry.ticket(), Arc::clone(&entry));
         self.by_expiry.insert(Arc::clone(&entry));
-        self.by_content.insert(Arc::clone(&entry));
-        self.by_hash.insert(Arc::clone(&entry));
+        self.tables.insert(&entry);
         Admitted::New(entry)
     }
 
     /// The ticket of the envelope with exactly these bytes. `key`: [`TableKeys::of_content`] of them.
     pub(crate) fn find_same(&self, key: u32, raw: &[u8]) -> Option<Ticket> {
-        let found = self.by_content.find(key, |entry| entry.raw() == raw);
+        let found = self.tables.by_content.find(key, |entry| entry.raw() == raw);
         found.map(|entry| entry.ticket())
+    }
+
+    /// Removes the envelopes from this list that are in the pool, and returns their numbers. `keys`: [`TableKeys::of_content`] of
+    /// each.
+    pub(crate) fn remove_known(&self, envelopes: &mut Vec<Unhashed>, keys: Vec<u32>) -> Vec<u64> {
+        let (mut known, mut keys) = (Vec::new(), keys.into_iter());
+        envelopes.retain(|envelope| {
+            let ticket = keys.next().and_then(|key| self.find_same(key, envelope.raw()));
+            known.extend(ticket.map(Ticket::number));
+            ticket.is_none()
+        });
+        known
     }
 
     /// The envelope with this hash. Hashes an envelope if it finds one: not for hot paths.
     pub(crate) fn find(&self, hash: &[u8; 32]) -> Option<&Arc<PoolEntry>> {
-        self.by_hash.find(self.table_keys.of_hash(hash), |entry| entry.hash() == *hash)
+        self.tables.by_hash.find(self.table_keys.of_hash(hash), |entry| entry.hash() == *hash)
     }
 
     /// The envelope of a ticket, while it is in the pool.
@@ -234,7 +243,7 @@ impl Pool {
 
     /// Number of envelopes in the pool.
     pub(crate) fn len(&self) -> usize {
-        self.by_hash.len()
+        self.tables.by_hash.len()
     }
 
     /// Bytes of the envelopes and of their bookkeeping.
@@ -281,8 +290,7 @@ impl Pool {
     fn forget(&mut self, entry: Arc<PoolEntry>, now: u32, evicted: bool) {
         let (hash_key, stamp) = (entry.keys().hash, entry.stamp());
         self.history.push(Departure { hash_key, stamp, at: now, evicted }, || entry.hash());
-        self.by_content.remove(&entry);
-        self.by_hash.remove(&entry);
+        self.tables.remove(&entry);
         self.by_work.remove(&entry.ticket());
         self.live_blocks.remove(entry.number());
         self.bytes -= if planted::is(Bug::PoolBytesKept) { 0 } else { cost(entry.raw()) };

@@ -15,6 +15,35 @@ const SPARSE: usize = 8;
 /// Smallest part that gives memory back.
 const MIN_CAPACITY: usize = 16;
 
+/// The pool's entries, by each of their keys.
+#[derive(Debug)]
+pub(super) struct EntryTables {
+    pub(super) by_content: EntryTable,
+    pub(super) by_hash: EntryTable,
+}
+
+impl Default for EntryTables {
+    fn default() -> Self {
+        Self {
+            by_content: EntryTable::new(|entry| entry.keys().content),
+            by_hash: EntryTable::new(|entry| entry.keys().hash),
+        }
+    }
+}
+
+impl EntryTables {
+    /// Adds an entry that is not in the tables.
+    pub(super) fn insert(&mut self, entry: &Arc<PoolEntry>) {
+        self.by_content.insert(Arc::clone(entry));
+        self.by_hash.insert(Arc::clone(entry));
+    }
+
+    pub(super) fn remove(&mut self, entry: &Arc<PoolEntry>) {
+        self.by_content.remove(entry);
+        self.by_hash.remove(entry);
+    }
+}
+
 /// The pool's entries by one of their keys, in many small tables: one table of a million entries would stop the relay for
 /// as long as it takes to move them to a larger one.
 #[derive(Debug)]
@@ -26,7 +55,7 @@ pub(super) struct EntryTable {
 
 impl EntryTable {
     /// An empty table. `key`: the key of an entry.
-    pub(super) fn new(key: fn(&PoolEntry) -> u32) -> Self {
+    fn new(key: fn(&PoolEntry) -> u32) -> Self {
         Self { parts: (0..PARTS).map(|_| HashTable::new()).collect(), key, len: 0 }
     }
 
@@ -36,7 +65,7 @@ impl EntryTable {
     }
 
     /// Adds an entry that is not in the table.
-    pub(super) fn insert(&mut self, entry: Arc<PoolEntry>) {
+    fn insert(&mut self, entry: Arc<PoolEntry>) {
         let key = self.key;
         let hash = spread(key(&entry));
         self.parts[part(hash)].insert_unique(hash, entry, |entry| spread(key(entry)));
@@ -53,7 +82,7 @@ impl EntryTable {
         self.parts[part(hash)].find(hash, |entry| (self.key)(entry) == key && is_it(entry))
     }
 
-    pub(super) fn remove(&mut self, entry: &Arc<PoolEntry>) {
+    fn remove(&mut self, entry: &Arc<PoolEntry>) {
         let key = self.key;
         let hash = spread(key(entry));
         let table = &mut self.parts[part(hash)];
