@@ -27,7 +27,7 @@ use whisper_protocol::{Client, PartialTopic};
 
 use crate::audit::AuditSink;
 use crate::call::arguments::Arguments;
-use crate::call::error::CallError;
+use crate::call::error::{CallError, is_over_quota};
 use crate::call::memory::{ClientMemory, Occupied};
 use crate::call::request::{ParsedRequest, RequestError, RequestItem, parse};
 use crate::call::stats::Counters;
@@ -230,13 +230,16 @@ impl Dispatcher {
     }
 
     async fn answer_one(&self, item: RequestItem<'_>, caller: &Caller) -> Option<MethodResponse> {
-        match begin(&item, caller).await {
+        let begun = begin(&item, caller).await;
+        let is_refused = begun.is_err();
+        let response = match begun {
             Ok(()) => self.carry_out(item, caller).await,
-            Err(error) => {
-                caller.team().meter.delay_refusal().await;
-                self.over_quota(item, error)
-            }
+            Err(error) => self.over_quota(item, error),
+        };
+        if is_refused || response.as_ref().is_some_and(is_over_quota) {
+            caller.team().meter.delay_refusal().await;
         }
+        response
     }
 
     /// The answer to an item of a team that is over a quota.
@@ -263,7 +266,7 @@ impl Dispatcher {
         let _batch_turn = caller.memory.batch_turn().await;
         let mut responses = BatchResponseBuilder::new_with_limit(self.response_limit());
         let mut occupied = caller.memory.unread(0);
-        let mut is_over_quota = false;
+        let mut is_refused = false;
         for item in batch {
             // Other tasks have their turn: relaying, and the calls of other clients.
             yield_now().await;
@@ -272,7 +275,7 @@ impl Dispatcher {
             let _turn = self.batch_turn(&item, caller).await;
             let response = match item {
                 item if begun.is_err() => {
-                    is_over_quota = true;
+                    is_refused = true;
                     begun.err().and_then(|error| self.over_quota(item, error))
                 }
                 // `jsonrpsee` sends the answer to a subscription itself, so it would be sent twice.
@@ -282,13 +285,14 @@ impl Dispatcher {
                 item => self.carry_out(item, caller).await,
             };
             let Some(response) = response else { continue };
+            is_refused |= is_over_quota(&response);
             // The text of the answer doubles its capacity when it is full.
             occupied.grow(2 * response.as_ref().len());
             if let Err(too_large) = responses.append(response) {
                 return Reply::Json(too_large.into_json());
             }
         }
-        if is_over_quota {
+        if is_refused {
             caller.team().meter.delay_refusal().await;
         }
         match responses.is_empty() {

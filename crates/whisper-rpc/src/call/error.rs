@@ -208,6 +208,11 @@ pub(crate) const NOT_PERMITTED_CODE: i32 = -32004;
 /// The code of a call whose team is over a quota.
 pub const OVER_QUOTA_CODE: i32 = -32005;
 
+/// Whether a call failed because its team is over a quota.
+pub(crate) fn is_over_quota(response: &MethodResponse) -> bool {
+    response.as_error_code() == Some(OVER_QUOTA_CODE)
+}
+
 /// Maximum number of characters of an argument that an error repeats.
 const MAX_SHOWN_CHARS: usize = 255;
 

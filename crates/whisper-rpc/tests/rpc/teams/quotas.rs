@@ -58,11 +58,27 @@ async fn calls_beyond_the_rate_are_refused_and_others_go_on() {
 /// Refusals have a price, too: who is refused waits, and meanwhile its other calls are not even read.
 #[tokio::test]
 async fn a_flood_of_calls_is_not_read() {
-    const FLOOD: usize = 2000;
     let node = with_quotas(quota(Quota::Calls, 1)).await;
+    flood(&node, request("net_version", json!([]))).await;
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_calls_beyond_another_quota_is_not_read() {
+    let node = with_quotas(quota(Quota::Filters, 1)).await;
+    let key = result(&node, "greedy", "shh_newSymKey", json!([])).await;
+    let criteria = json!([{ "symKeyID": key, "topics": [TOPIC] }]);
+    result(&node, "greedy", "shh_newMessageFilter", criteria.clone()).await;
+    flood(&node, request("shh_newMessageFilter", criteria)).await;
+    node.stop().await;
+}
+
+/// Sends a call again and again that is refused. Few of them are read.
+async fn flood(node: &Node, call: String) {
+    const FLOOD: usize = 2000;
     let mut client = TeamSocket::connect(node.ws(), "greedy").await;
     for _ in 0..FLOOD {
-        client.send(request("net_version", json!([]))).await;
+        client.send(call.clone()).await;
     }
     while !client.next().await.unwrap().contains("-32005") {}
     let mut calls = None;
@@ -73,7 +89,6 @@ async fn a_flood_of_calls_is_not_read() {
         }
     });
     assert!(calls.is_some_and(|calls| calls < FLOOD as u64 / 4), "{calls:?}");
-    node.stop().await;
 }
 
 #[tokio::test]
