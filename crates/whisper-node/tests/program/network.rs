@@ -130,8 +130,15 @@ fn the_message_is_traced(acme: &Path, hash: &str) {
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (status.success(), text(stdout), text(stderr))
     };
-    let (success, text, error) = trace(hash, &[]);
-    assert!(success && text.contains("posted here") && text.contains("└─ "), "{text}{error}");
+    // A busy machine may not answer within the time of a trace, which then says so.
+    let text = loop {
+        let (success, text, error) = trace(hash, &[]);
+        assert!(success && text.contains("posted here"), "{text}{error}");
+        if !text.contains("others did not answer") {
+            break text;
+        }
+    };
+    assert!(text.contains("└─ "), "{text}");
     assert!(text.ends_with("3 nodes answered: all that could be asked\n"), "{text}");
     let (_, json, _) = trace(hash, &["--json"]);
     let json: Value = serde_json::from_str(&json).unwrap();
