@@ -17,7 +17,6 @@ use std::io::stdin;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::process::{Command, id};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use benches::NodeProcess;
@@ -25,7 +24,7 @@ use criterion::{Criterion, criterion_group};
 use p2p_mux::identity::SecretKey;
 use p2p_server::Server;
 use tokio::runtime::Runtime;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use whisper_protocol::{Config, Whisper, Work};
 use whisper_rpc::{
     HttpSettings, Quota, Quotas, RpcAccess, RpcConfig, RpcServer, Team, TeamToken, Teams,
@@ -190,10 +189,8 @@ async fn run_a(orders: &str) {
     }
     tokio::time::sleep(Duration::from_millis(bursts.parse().expect("a number"))).await;
     println!("all quotas are used up");
-    let ended = thread::spawn(|| stdin().lines().count());
-    while !ended.is_finished() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let ended = spawn_blocking(|| stdin().lines().count());
+    ended.await.expect("the input is read to its end");
 }
 
 /// B beside A. Returns what [`run_b`] does.

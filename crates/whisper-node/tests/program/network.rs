@@ -131,14 +131,10 @@ fn the_message_is_traced(acme: &Path, hash: &str) {
         (status.success(), text(stdout), text(stderr))
     };
     // A busy machine may not answer within the time of a trace, which then says so.
-    let text = loop {
-        let (success, text, error) = trace(hash, &[]);
-        assert!(success && text.contains("posted here"), "{text}{error}");
-        if !text.contains("others did not answer") {
-            break text;
-        }
-    };
-    assert!(text.contains("└─ "), "{text}");
+    let mut traces = (0..20).map(|_| trace(hash, &[]));
+    let whole = traces.find(|(_, text, _)| !text.contains("others did not answer"));
+    let (success, text, error) = whole.expect("all nodes answer in time once");
+    assert!(success && text.contains("posted here") && text.contains("└─ "), "{text}{error}");
     assert!(text.ends_with("3 nodes answered: all that could be asked\n"), "{text}");
     let (_, json, _) = trace(hash, &["--json"]);
     let json: Value = serde_json::from_str(&json).unwrap();

@@ -57,16 +57,23 @@ pub(crate) fn declare<C: Send + Sync + 'static>(
         "Requests old messages from a peer that is a mail server of go-ethereum, status-go or this project, and returns the \
          id of the request when the server has answered. The messages go to the filters with allowP2P.",
     )
-    .fails(node_id("nonsense").err().map(CallError::MailServerPeer))
+    .fails(asking_errors())
     .fails([
+        CallError::MailRepeats { received: 1000 },
+        CallError::MailUnfinished { cursor: String::new() },
+    ]);
+}
+
+/// Examples of the errors of a request, whatever is done with the answer.
+fn asking_errors() -> impl Iterator<Item = CallError> {
+    let peer = node_id("nonsense").err().map(CallError::MailServerPeer);
+    peer.into_iter().chain([
         CallError::NoSuchSymmetricKey,
         CallError::MailRange { from: 2, to: 1 },
         CallError::Cursor(ParseCursorError),
         CallError::MailServer(MailAskError::Unsent(DirectError::NoSuchPeer(NodeId([0; 64])))),
         CallError::MailServer(MailAskError::Unanswered(Duration::from_secs(10))),
-        CallError::MailRepeats { received: 1000 },
-        CallError::MailUnfinished { cursor: String::new() },
-    ]);
+    ])
 }
 
 /// Declares the method that returns where to go on, under this name. `context` gets what it works on.
@@ -89,14 +96,7 @@ pub(crate) fn declare_one<C: Send + Sync + 'static>(
         "Requests one answer of old messages from a peer that is a mail server, and returns the cursor to go on with. The \
          messages go to the filters with allowP2P. A server that does not answer is asked again.",
     )
-    .fails(node_id("nonsense").err().map(CallError::MailServerPeer))
-    .fails([
-        CallError::NoSuchSymmetricKey,
-        CallError::MailRange { from: 2, to: 1 },
-        CallError::Cursor(ParseCursorError),
-        CallError::MailServer(MailAskError::Unsent(DirectError::NoSuchPeer(NodeId([0; 64])))),
-        CallError::MailServer(MailAskError::Unanswered(Duration::from_secs(10))),
-    ]);
+    .fails(asking_errors());
 }
 
 impl RetryConfig {
