@@ -3,6 +3,7 @@
 mod bucket;
 mod posts;
 mod shared;
+mod slowing;
 
 use std::num::NonZeroU32;
 use std::sync::Mutex;
@@ -17,6 +18,7 @@ use bucket::{Bucket, Rate};
 use posts::AlivePosts;
 pub(crate) use shared::{BytesGuard, InUseGuard};
 use shared::{InUse, InUseBytes};
+use slowing::Slowing;
 
 /// How often the work of a post in progress is looked at.
 const WORK_CHECK_INTERVAL: Duration = Duration::from_millis(250);
@@ -24,8 +26,8 @@ const WORK_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 /// Longest time that a post waits for others of its team to expire, in seconds.
 const POST_WAIT_SECS: u64 = 1;
 
-/// How long it takes to refuse a call. A team gets no more than a hundred refusals a second.
-const REFUSAL_TIME: Duration = Duration::from_millis(10);
+/// How long it takes to refuse a call. A team gets no more than twenty refusals a second.
+const REFUSAL_TIME: Duration = Duration::from_millis(50);
 
 /// What a team uses. Everything is counted, whether it is limited or not.
 #[derive(Debug, Default)]
@@ -38,8 +40,8 @@ pub(crate) struct TeamMeter {
     refused: [AtomicU64; Quota::ALL.len()],
     /// Refusals are answered one after the other.
     refusal_turn: tokio::sync::Mutex<()>,
-    /// Posts whose work is slowed down to the quota.
-    slowed: InUse,
+    /// The posts whose work is slowed down to the quota.
+    slowing: Slowing,
     rates: Mutex<Rates>,
     alive: Mutex<AlivePosts>,
     /// Connections that are open.
@@ -166,32 +168,34 @@ impl TeamMeter {
         pause: impl Fn(bool),
         patience: Duration,
     ) -> OverQuota {
-        let mut waited = Duration::ZERO;
-        let _slowed = Slowed { meter: self, counted: self.slowed.add(None), pause: &pause };
-        loop {
-            let (quotas, now) = (quotas(), Instant::now());
-            let (wait, full) = {
-                let mut rates = lock(&self.rates);
-                rates.count_work(now, &quotas, core_time());
-                let rate = rate(&quotas, Quota::Work);
-                let wait = rate.map_or(Duration::ZERO, |rate| rates.work.wait(now, rate));
-                (wait, rates.work.until_full(now))
-            };
-            pause(!wait.is_zero());
-            if let Some(limit) = quotas.get(Quota::Work)
-                && !wait.is_zero()
-                && waited >= patience
-            {
-                // Then the quota of a whole minute is there again.
-                return self.refuse(OverQuota::until(Quota::Work, limit.get(), full));
+        let _slowed = self.slowing.begin(&pause);
+        // One post looks after the work of all: hundreds of posts can be in progress.
+        let looked_after = async {
+            let _turn = self.slowing.turn().await;
+            loop {
+                let wait = self.until_work(&quotas(), core_time());
+                self.slowing.pause(!wait.is_zero());
+                pause(!wait.is_zero());
+                let is_short = !wait.is_zero() && wait < WORK_CHECK_INTERVAL;
+                sleep(if is_short { wait } else { WORK_CHECK_INTERVAL }).await;
             }
-            let time =
-                if wait.is_zero() { WORK_CHECK_INTERVAL } else { wait.min(WORK_CHECK_INTERVAL) };
-            sleep(time).await;
-            if !wait.is_zero() {
-                waited += time;
-            }
+        };
+        tokio::select! {
+            biased;
+            () = self.slowing.waited(patience) => {}
+            () = looked_after => {}
         }
+        let limit = quotas().get(Quota::Work).map_or(u32::MAX, NonZeroU32::get);
+        // Then the quota of a whole minute is there again.
+        let full = lock(&self.rates).work.until_full(Instant::now());
+        self.refuse(OverQuota::until(Quota::Work, limit, full))
+    }
+
+    /// How long the work has to wait, which has taken `core_time` so far.
+    fn until_work(&self, quotas: &Quotas, core_time: Duration) -> Duration {
+        let (now, mut rates) = (Instant::now(), lock(&self.rates));
+        rates.count_work(now, quotas, core_time);
+        rate(quotas, Quota::Work).map_or(Duration::ZERO, |rate| rates.work.wait(now, rate))
     }
 
     /// Whether the team, which has this number of filters with mailboxes, may have another filter or subscription.
@@ -304,22 +308,6 @@ impl TeamMeter {
             subscriptions: self.subscriptions.get(),
             outbox_bytes: self.outbox.get(),
             refused: Quota::ALL.map(|quota| (quota, read(&self.refused[quota as usize]))),
-        }
-    }
-}
-
-/// A post in progress whose work is slowed down, until it is dropped.
-struct Slowed<'a, P: Fn(bool)> {
-    meter: &'a TeamMeter,
-    counted: Option<InUseGuard>,
-    pause: &'a P,
-}
-
-impl<P: Fn(bool)> Drop for Slowed<'_, P> {
-    fn drop(&mut self) {
-        drop(self.counted.take());
-        if self.meter.slowed.get() == 0 {
-            (self.pause)(false);
         }
     }
 }
