@@ -4,9 +4,10 @@
 //! alone and B beside A, which does everything at once that its quotas limit, a hundred times as much. B alone is measured
 //! twice in each pair: the spread of the two is what the machine does by itself.
 //!
-//! The clients of B are tasks of the process of the node. Those of A, which would be on other machines, are a process that
-//! gets the cores only while nothing else wants them. B begins when A has used up its bursts: a minute's quota of work may be
-//! used at once, and then takes what B would use, by right.
+//! Clients would be on other machines, with cores of their own. So those of A are a process that gets the cores only while
+//! nothing else wants them, and those of B run on a thread that gets a core at once (where `chrt` may set that). B begins when A
+//! has used up its bursts: a minute's quota of work may be used at once, and then takes what B would use, by right. B is alone
+//! again when nothing of A is left in the node.
 
 #[path = "rpc/client.rs"]
 #[expect(dead_code, reason = "other transports are measured elsewhere")]
@@ -25,6 +26,7 @@ use p2p_mux::identity::SecretKey;
 use p2p_server::Server;
 use tokio::runtime::Runtime;
 use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{sleep, timeout};
 use whisper_protocol::{Config, Whisper, Work};
 use whisper_rpc::{
     HttpSettings, Quota, Quotas, RpcAccess, RpcConfig, RpcServer, Team, TeamToken, Teams,
@@ -169,7 +171,7 @@ async fn abuse(mut client: Client, http: SocketAddr) {
         let version = extra.prepare(&calls[3]);
         extra.send(&version).await;
         for _ in 0..80 {
-            if tokio::time::timeout(Duration::from_millis(50), client.next()).await.is_err() {
+            if timeout(Duration::from_millis(50), client.next()).await.is_err() {
                 break;
             }
         }
@@ -187,7 +189,7 @@ async fn run_a(orders: &str) {
     for _ in 0..ABUSERS {
         abusers.spawn(abuse(Client::over_ws(ws, Some(&token("a"))).await, http));
     }
-    tokio::time::sleep(Duration::from_millis(bursts.parse().expect("a number"))).await;
+    sleep(Duration::from_millis(bursts.parse().expect("a number"))).await;
     println!("all quotas are used up");
     let ended = spawn_blocking(|| stdin().lines().count());
     ended.await.expect("the input is read to its end");
@@ -201,6 +203,9 @@ async fn beside_a(node: &Node, messages: usize, work: f64) -> (f64, Vec<f64>) {
     assert_eq!(abusers.line(), "all quotas are used up");
     let run = run_b(node, messages, work).await;
     abusers.stop();
+    while node.rpc.stats().memory > 0 {
+        sleep(Duration::from_millis(10)).await;
+    }
     run
 }
 
@@ -212,13 +217,13 @@ async fn shares(messages: usize, pairs: usize) {
     for _ in 0..pairs {
         let (rate, mut first) = run_b(&node, messages, 0.0).await;
         let (abused_rate, mut abused) = beside_a(&node, messages, 0.0).await;
-        let (_, mut second) = run_b(&node, messages, 0.0).await;
+        let (later_rate, mut second) = run_b(&node, messages, 0.0).await;
         let [first, abused, second] =
             [&mut first, &mut abused, &mut second].map(|spent| benches::percentile(spent, 0.99));
         let slower = first.max(second);
         spreads.push(slower / first.min(second));
         ratios.push(abused / slower);
-        parts.push(abused_rate / rate);
+        parts.push(2.0 * abused_rate / (rate + later_rate));
     }
     benches::measured("teams.p99_ratio_under_abuse", benches::percentile(&mut ratios, 0.5));
     benches::measured("teams.p99_spread_alone", benches::percentile(&mut spreads, 0.5));
@@ -242,8 +247,15 @@ async fn sealing(posts: usize, pairs: usize) {
     node.stop().await;
 }
 
+/// Lets the kernel schedule this process with `chrt`. Without the right to, it stays as it is.
+fn schedule(arguments: &[&str]) {
+    let _ = Command::new("chrt").args(arguments).arg(id().to_string()).status();
+}
+
 fn printed_figures(_: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
+    // This thread only: the threads of the node exist, and new ones are not like it.
+    schedule(&["--reset-on-fork", "--fifo", "--pid", "1"]);
     let (messages, posts, pairs) =
         if benches::measuring() { (MESSAGES, 50, PAIRS) } else { (2, 1, 1) };
     if benches::wanted("teams.p99_ratio_under_abuse teams.throughput_share") {
@@ -258,7 +270,7 @@ criterion_group!(layer, printed_figures);
 
 fn main() {
     if let Ok(orders) = env::var(CLIENTS_OF_A) {
-        let _ = Command::new("chrt").args(["--idle", "--pid", "0", &id().to_string()]).status();
+        schedule(&["--idle", "--pid", "0"]);
         return Runtime::new().expect("a runtime").block_on(run_a(&orders));
     }
     layer();

@@ -97,7 +97,7 @@ async fn run() {
 }
 
 /// The processor time of the threads of this process, in seconds. 0 on other systems than Linux.
-fn processor_seconds() -> f64 {
+pub(crate) fn processor_seconds() -> f64 {
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let taken = |thread: fs::DirEntry| {
         let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;

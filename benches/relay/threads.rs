@@ -1,10 +1,12 @@
 //! What a second thread gains, for a busy node with several shapes of traffic.
 //!
 //! The gain of a second thread for proof of work, which shares nothing, is measured beside it: on a machine whose cores
-//! are shared with others it shows what was to be had.
+//! are shared with others it shows what was to be had. The peers of the node take processor time of the same machine. So
+//! each shape has a bound: the gain if the second thread cost nothing and no core was ever idle.
 
 use std::{
     hint::black_box,
+    num::NonZero,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -16,7 +18,7 @@ use whisper_envelope::Envelope;
 
 use crate::{
     clients::{Client, envelopes},
-    node::Node,
+    node::{Node, processor_seconds},
 };
 
 /// Number of envelopes in one packet of a sender.
@@ -53,6 +55,7 @@ pub(crate) fn gains() {
         let gain = two.envelopes / one.envelopes;
         benches::measured(&format!("relay.{name}_2t_vs_1t"), gain);
         benches::measured(&format!("relay.{name}_gain_vs_pow"), gain / pow);
+        benches::measured(&format!("relay.{name}_gain_bound"), one.bound_of_two_threads());
     }
 }
 
@@ -62,6 +65,18 @@ struct Rate {
     envelopes: f64,
     /// Processor time of the node for each of them, in microseconds.
     cpu_micros: f64,
+    /// That of its peers.
+    peers_micros: f64,
+}
+
+impl Rate {
+    /// The greatest gain that a second thread can bring on this machine, whose cores the peers use as well.
+    #[expect(clippy::cast_precision_loss, reason = "a few cores")]
+    fn bound_of_two_threads(&self) -> f64 {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get) as f64;
+        let (node, all) = (self.cpu_micros, self.cpu_micros + self.peers_micros);
+        (2e6 / node).min(cores * 1e6 / all) / self.envelopes
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate")]
@@ -70,14 +85,15 @@ fn rate(shape: &Shape, threads: usize) -> Rate {
     let mut node = Node::start(threads);
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let all = envelopes(count, 120);
-    let (seconds, cpu) = runtime.block_on(transfer(shape, &mut node, &all));
+    let (seconds, [node_cpu, peers_cpu]) = runtime.block_on(transfer(shape, &mut node, &all));
     node.stop();
     let count = count as f64;
-    Rate { envelopes: count / seconds, cpu_micros: cpu * 1e6 / count }
+    let [cpu_micros, peers_micros] = [node_cpu, peers_cpu].map(|cpu| cpu * 1e6 / count);
+    Rate { envelopes: count / seconds, cpu_micros, peers_micros }
 }
 
-/// The seconds that it takes, and those of processor time.
-async fn transfer(shape: &Shape, node: &mut Node, all: &[Envelope]) -> (f64, f64) {
+/// The seconds that it takes, and those of processor time of the node and of its peers.
+async fn transfer(shape: &Shape, node: &mut Node, all: &[Envelope]) -> (f64, [f64; 2]) {
     let mut senders = Vec::new();
     for part in all.chunks(all.len().div_ceil(shape.senders)) {
         let mut sender = Client::sender(&node.enode).await;
@@ -111,7 +127,7 @@ async fn transfer(shape: &Shape, node: &mut Node, all: &[Envelope]) -> (f64, f64
             receiver
         });
     }
-    let before = node.usage().cpu;
+    let before = [node.usage().cpu, processor_seconds()];
     start.wait().await;
     let clock = Instant::now();
     let senders = sending.join_all().await;
@@ -120,9 +136,9 @@ async fn transfer(shape: &Shape, node: &mut Node, all: &[Envelope]) -> (f64, f64
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let seconds = clock.elapsed().as_secs_f64();
-    let cpu = node.usage().cpu - before;
+    let after = [node.usage().cpu, processor_seconds()];
     drop((senders, receivers));
-    (seconds, cpu)
+    (seconds, [after[0] - before[0], after[1] - before[1]])
 }
 
 /// The speed of two threads of proof of work over that of one.
