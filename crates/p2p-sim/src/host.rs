@@ -34,18 +34,22 @@ const LAST_ADDRESS: u32 = u32::from_be_bytes([10, 255, 255, 254]);
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
     hosts: Vec<HostState>,
-    /// The machines at addresses that they have moved to.
-    moved: BTreeMap<IpAddr, HostId>,
+    /// The machines whose address does not follow from their number.
+    elsewhere: BTreeMap<IpAddr, HostId>,
     /// How often a machine has moved.
     moves: u32,
 }
 
 impl Hosts {
     /// Adds a machine that is switched off.
-    pub(crate) fn add(&mut self) -> HostId {
+    pub(crate) fn add(&mut self, ip: IpAddr) -> HostId {
         let number = u32::try_from(self.hosts.len()).expect("no more hosts than addresses");
-        let id = HostId(number);
-        self.hosts.push(HostState::new(id.ip()));
+        let (id, ip) = (HostId(number), ip.to_canonical());
+        assert!(self.at(ip).is_none(), "{id} cannot have the address {ip}: another host has it");
+        self.hosts.push(HostState::new(ip));
+        if ip != id.ip() {
+            self.elsewhere.insert(ip, id);
+        }
         id
     }
 
@@ -57,16 +61,21 @@ impl Hosts {
         &mut self.hosts[id.index()]
     }
 
-    /// Gives a machine that is off an address that no machine had before.
+    /// Gives a machine that is off an address that no machine had before by moving.
     pub(crate) fn move_away(&mut self, id: HostId) {
         if self.host(id).up {
             return;
         }
-        let ip = Ipv4Addr::from_bits(LAST_ADDRESS - self.moves).into();
-        self.moves += 1;
+        let ip = loop {
+            let ip = Ipv4Addr::from_bits(LAST_ADDRESS - self.moves).into();
+            self.moves += 1;
+            if self.at(ip).is_none() {
+                break ip;
+            }
+        };
         let left = std::mem::replace(&mut self.host_mut(id).ip, ip);
-        self.moved.remove(&left);
-        self.moved.insert(ip, id);
+        self.elsewhere.remove(&left);
+        self.elsewhere.insert(ip, id);
     }
 
     /// The machine with this address.
@@ -77,7 +86,7 @@ impl Hosts {
             let [10, a, b, c] = ip.octets() else { return None };
             Some(HostId(u32::from_be_bytes([0, a, b, c]).checked_sub(1)?))
         };
-        let id = self.moved.get(&ip).copied().or_else(first)?;
+        let id = self.elsewhere.get(&ip).copied().or_else(first)?;
         self.hosts.get(id.index()).filter(|host| host.ip == ip).map(|_| id)
     }
 
@@ -164,7 +173,7 @@ mod tests {
     #[test]
     fn a_host_is_found_by_address_and_by_name() {
         let mut hosts = Hosts::default();
-        let ids: Vec<HostId> = (0..300).map(|_| hosts.add()).collect();
+        let ids: Vec<HostId> = (0..300).map(|number| hosts.add(HostId(number).ip())).collect();
         for id in ids {
             assert_eq!(hosts.at(id.ip()), Some(id));
             assert_eq!(hosts.named(&id.name()), Some(id));
@@ -178,7 +187,7 @@ mod tests {
     #[test]
     fn a_host_that_has_moved_is_found_by_its_new_address_and_by_its_name() {
         let mut hosts = Hosts::default();
-        let (first, second) = (hosts.add(), hosts.add());
+        let (first, second) = (hosts.add(HostId(0).ip()), hosts.add([44, 0, 0, 1].into()));
         for _ in 0..2 {
             let left = hosts.host(second).ip;
             hosts.move_away(second);

@@ -10,7 +10,8 @@ use std::{
 pub struct HostId(pub u32);
 
 impl HostId {
-    /// Its address until it [moves](crate::Fault::Move): `10.0.0.1` for the first one.
+    /// Its address until it [moves](crate::Fault::Move), unless the network has [other ones](crate::Network::addresses):
+    /// `10.0.0.1` for the first one.
     #[must_use]
     pub fn ip(self) -> IpAddr {
         let [_, a, b, c] = (self.0 + 1).to_be_bytes();

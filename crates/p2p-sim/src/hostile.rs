@@ -1,5 +1,8 @@
 //! Hosts that attack a node.
 
+mod eclipse;
+mod junk;
+
 use std::{io, net::SocketAddr, time::Duration};
 
 use p2p_mux::{
@@ -18,6 +21,9 @@ use crate::{
     host_id::HostId,
     network::{Host, Network},
 };
+
+pub use eclipse::Eclipse;
+pub use junk::Junk;
 
 /// How long an attacker waits for a handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);

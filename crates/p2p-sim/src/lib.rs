@@ -35,10 +35,10 @@
 //! # What is simulated
 //!
 //! - **Lines** ([`Link`]): latency, jitter, loss, reordering, bandwidth; blocked in one direction or both.
-//! - **Hosts**: their clock (offset, drift, jumps), their disk (unsynced writes are lost or torn, a full disk, flipped bits),
-//!   crashes, restarts, gateways ([`Network::put_behind_nat`]).
+//! - **Hosts**: their addresses ([`Network::addresses`]), their clock (offset, drift, jumps), their disk (unsynced writes are
+//!   lost or torn, a full disk, flipped bits), crashes, restarts, gateways ([`Network::put_behind_nat`]).
 //! - **Faults** ([`Fault`]) as a schedule, or at random from a seed ([`random_faults`]).
-//! - **Hostile hosts** ([`Hostile`]): junk, floods, slowness, replays.
+//! - **Hostile hosts** ([`Hostile`]): junk, floods, slowness, replays; against discovery [`Eclipse`] and [`Junk`].
 //! - **A trace** of everything that happened ([`Network::trace_to`]), whose hash is equal for equal seeds.
 //! - **Invariants** ([`Network::invariant`]), checked each second of virtual time.
 //! - **Shrinking** ([`shrink()`]): a failing scenario becomes a small one.
@@ -62,7 +62,7 @@ mod violation;
 
 pub use fault::{Fault, FaultMix, Schedule, random_faults, repairs};
 pub use host_id::HostId;
-pub use hostile::Hostile;
+pub use hostile::{Eclipse, Hostile, Junk};
 pub use machine::Machine;
 pub use net::link::Link;
 pub use network::{Host, Network};

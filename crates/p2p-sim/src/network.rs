@@ -1,5 +1,6 @@
 //! A simulated network: its hosts, its faults, and the time that passes.
 
+mod addresses;
 mod host;
 mod regions;
 
@@ -13,7 +14,7 @@ use std::{
 
 use p2p_world::World;
 
-use self::regions::Regions;
+use self::{addresses::Addresses, regions::Regions};
 use crate::{
     fault::{Fault, Schedule},
     host::{HostState, HostWorld},
@@ -44,6 +45,7 @@ type Check = Box<dyn FnMut(&Network) -> Result<(), String>>;
 /// The resolution of time is one millisecond.
 pub struct Network {
     regions: Regions,
+    addresses: Addresses,
     programs: Vec<Program>,
     /// How many programs were started.
     started: usize,
@@ -80,6 +82,7 @@ impl Network {
     pub fn in_regions(seed: u64, regions: usize) -> Self {
         Self {
             regions: Regions::new(seed, regions),
+            addresses: Addresses::default(),
             programs: Vec::new(),
             started: 0,
             faults: Schedule::new(),
@@ -98,13 +101,18 @@ impl Network {
 
     /// Adds a host with a program, which starts when time passes next, and again after a [`Fault::Restart`]. The host stays up
     /// when the program has ended.
+    ///
+    /// # Panics
+    ///
+    /// If another host has the address that [`addresses`](Self::addresses) gives to it.
     pub fn host<Run>(&mut self, program: impl Fn(Host) -> Run + 'static) -> HostId
     where
         Run: Future<Output = ()> + Send + 'static,
     {
+        let ip = self.next_ip(0);
         self.programs.push(Arc::new(move |host| Box::pin(program(host))));
         let added: Vec<HostId> =
-            self.regions.wires().map(|wire| wire.state().hosts.add()).collect();
+            self.regions.wires().map(|wire| wire.state().hosts.add(ip)).collect();
         added[0]
     }
 

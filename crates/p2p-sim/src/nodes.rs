@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     fmt,
+    net::IpAddr,
     rc::Rc,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -86,10 +87,7 @@ impl Nodes {
         let servers: Servers = Arc::new(Mutex::new(vec![None; count]));
         let configure = Rc::new(configure);
         let first = network.hosts().count();
-        let enodes: Rc<[Enode]> =
-            (first..).zip(&keys).map(|(host, key)| enode(host, key)).collect();
-        let named: Rc<[Enode]> =
-            (first..).zip(&*enodes).map(|(host, enode)| named(host, enode)).collect();
+        let named: Rc<[Enode]> = (first..).zip(&keys).map(|(host, key)| named(host, key)).collect();
         let hosts = (0..count).map(|index| {
             let (key, named, configure) =
                 (keys[index].clone(), Rc::clone(&named), Rc::clone(&configure));
@@ -105,7 +103,9 @@ impl Nodes {
                 run(host, config, index, Arc::clone(&servers))
             })
         });
-        let hosts = hosts.collect();
+        let hosts: Rc<[HostId]> = hosts.collect();
+        let addressed = hosts.iter().zip(&keys);
+        let enodes = addressed.map(|(host, key)| enode(network.ip(*host), key)).collect();
         Self { hosts, enodes, servers, dials }
     }
 
@@ -207,15 +207,14 @@ fn key(seed: u64, index: usize) -> SecretKey {
     SecretKey::random(&mut rng)
 }
 
-fn enode(host: usize, key: &SecretKey) -> Enode {
-    let host = HostId(u32::try_from(host).unwrap_or(u32::MAX));
-    Enode { udp: 0, ..Enode::new(key.id(), (host.ip(), PORT).into()) }
+fn enode(ip: IpAddr, key: &SecretKey) -> Enode {
+    Enode { udp: 0, ..Enode::new(key.id(), (ip, PORT).into()) }
 }
 
-/// The same node at the name of its host.
-fn named(host: usize, enode: &Enode) -> Enode {
+/// The node at the name of its host.
+fn named(host: usize, key: &SecretKey) -> Enode {
     let host = HostId(u32::try_from(host).unwrap_or(u32::MAX));
-    Enode { host: identity::Host::Name(host.name()), ..enode.clone() }
+    Enode { host: identity::Host::Name(host.name()), ..enode(host.ip(), key) }
 }
 
 /// Whom each node dials: the next one in some rings, each of which has all nodes in random order.

@@ -38,7 +38,11 @@ const FLOORS: &[Standing] = &[
         &["rlpx-transport", "rlp-codec", "p2p-identity", "p2p-world", "keccak-lanes"],
     ),
     on_floor(4, "p2p-server", &["p2p-mux", "p2p-discovery", "p2p-world", "node-store"]),
-    on_floor(5, "p2p-sim", &["p2p-mux", "p2p-server", "p2p-world", "rlpx-transport"]),
+    on_floor(
+        5,
+        "p2p-sim",
+        &["p2p-discovery", "p2p-mux", "p2p-server", "p2p-world", "rlpx-transport"],
+    ),
     on_floor(
         5,
         "whisper-protocol",

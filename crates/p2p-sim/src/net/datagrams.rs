@@ -24,6 +24,8 @@ const MAX_WAITING: usize = 208 * 1024;
 /// A datagram on its way.
 #[derive(Debug)]
 pub(crate) struct Datagram {
+    /// The host that has sent it. The source address may be that of another one.
+    sender: HostId,
     from: SocketAddr,
     pub(crate) to: SocketAddr,
     bytes: Bytes,
@@ -118,33 +120,45 @@ impl Drop for SimDatagrams {
 
 impl Wire {
     fn send_datagram(&self, host: HostId, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
+        let from = {
+            let mut state = self.state();
+            let sender = state.hosts.host_mut(host);
+            sender.contacted.insert(to);
+            // A socket that is bound to all addresses sends from the address of its host.
+            SocketAddr::new(sender.ip, from.port())
+        };
+        self.send_datagram_as(host, from, to, datagram);
+    }
+
+    /// Sends a datagram with any source address.
+    pub(crate) fn send_datagram_as(
+        &self,
+        sender: HostId,
+        from: SocketAddr,
+        to: SocketAddr,
+        datagram: &[u8],
+    ) {
         let now = Instant::now();
         let mut state = self.state();
-        let departure = state.departure(host, now, datagram.len());
-        // A socket that is bound to all addresses sends from the address of its host.
-        let from = SocketAddr::new(state.hosts.host_mut(host).ip, from.port());
-        state.hosts.host_mut(host).contacted.insert(to);
+        let departure = state.departure(sender, now, datagram.len());
         let Some(target) = state.hosts.at(to.ip()) else { return };
-        let latency = state.latency(host, target);
+        let latency = state.latency(sender, target);
         let link = state.link.clone();
         let Some(delay) = link.datagram_delay(latency, &mut state.rng) else {
             let at = now - state.start;
             return state.trace.add(at, &TraceEvent::DatagramLost { from, to });
         };
         let bytes = Bytes::copy_from_slice(datagram);
-        let datagram = Box::new(Datagram { from, to, bytes });
+        let datagram = Box::new(Datagram { sender, from, to, bytes });
         self.add(&mut state, target, departure + delay, WireEvent::Datagram(datagram));
     }
 
     /// A datagram arrives at its host.
     pub(crate) fn receive_datagram(&self, now: Instant, datagram: &Datagram) {
-        let Datagram { from, to, ref bytes } = *datagram;
+        let Datagram { sender, from, to, ref bytes } = *datagram;
         let mut state = self.state();
         let at = now - state.start;
-        let (Some(sender), Some(target)) = (state.hosts.at(from.ip()), state.hosts.at(to.ip()))
-        else {
-            return;
-        };
+        let Some(target) = state.hosts.at(to.ip()) else { return };
         let blocked = state.is_blocked(sender, target);
         let host = state.hosts.host_mut(target);
         let unknown = host.behind_nat && !host.contacted.contains(&from);

@@ -1,6 +1,9 @@
 //! A program's view of the host that it runs on.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use p2p_world::World;
 
@@ -35,6 +38,11 @@ impl Host {
     #[must_use]
     pub fn world(&self) -> Arc<dyn World> {
         Arc::clone(&self.world)
+    }
+
+    /// Sends a datagram with another source address than that of the host, as attackers can. Answers go to that address.
+    pub fn send_forged(&self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
+        self.wire.send_datagram_as(self.id, from, to, datagram);
     }
 
     /// Adds a line to the trace.

@@ -1,6 +1,9 @@
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    net::IpAddr,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use p2p_world::rng;
@@ -223,6 +226,58 @@ fn equal_seeds_give_equal_traces() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1).0, run(2).0);
     assert!(run(1).1 > 1000);
+}
+
+/// Public addresses, each in a subnet of its own.
+fn public(host: HostId) -> IpAddr {
+    [44, 0, u8::try_from(host.0).unwrap(), 1].into()
+}
+
+#[test]
+fn a_datagram_from_a_forged_address_is_answered_at_that_address() {
+    let log = Log::default();
+    let logged = log.clone();
+    let mut network = Network::new(1).addresses(public);
+    for number in 0..2 {
+        let log = logged.clone();
+        network.host(move |host| {
+            let log = log.clone();
+            async move {
+                let socket = host.world().bind(([0, 0, 0, 0], 9).into()).unwrap();
+                loop {
+                    let mut bytes = [0; 8];
+                    let mut buffer = tokio::io::ReadBuf::new(&mut bytes);
+                    let from = std::future::poll_fn(|cx| socket.poll_receive(cx, &mut buffer));
+                    let from = from.await.unwrap();
+                    log.add(&host, format!("{number} from {from}"));
+                    std::future::poll_fn(|cx| socket.poll_send(cx, b"back", from)).await.unwrap();
+                }
+            }
+        });
+    }
+    let attacker = network.host(|host| async move {
+        let (from, to) = ((public(HostId(1)), 9).into(), (public(HostId(0)), 9).into());
+        host.send_forged(from, to, b"word");
+    });
+    let blocked = Fault::Block(vec![HostId(0)], vec![HostId(1)]);
+    network.cause(&Fault::Block(vec![HostId(1)], vec![HostId(0)]));
+    network.run_for(ms(3)).unwrap();
+    let first = log_of(&[(1, "0 from 44.0.1.1:9"), (2, "1 from 44.0.0.1:9")]);
+    assert_eq!(log.take(), first, "the line from the attacker is not blocked");
+    network.cause(&blocked);
+    for fault in [Fault::Kill(attacker), Fault::Restart(attacker)] {
+        network.cause(&fault);
+    }
+    network.run_for(SECOND).unwrap();
+    assert_eq!(log.take(), log_of(&[(4, "0 from 44.0.1.1:9")]));
+}
+
+#[test]
+#[should_panic(expected = "host 1 cannot have the address 44.0.0.1: another host has it")]
+fn two_hosts_cannot_have_one_address() {
+    let mut network = Network::new(1).addresses(|_| public(HostId(0)));
+    network.host(|_| async {});
+    network.host(|_| async {});
 }
 
 #[test]

@@ -1,22 +1,23 @@
 //! Discovery under attack: `cargo xtask sim eclipse`.
 //!
 //! The nodes know only a boot node. A hostile host has many ids, all of which follow discv4, ping every node and name only each
-//! other as neighbours. It does not know the id of the network. Half of the nodes join while it attacks. The honest nodes must find each other anyway.
+//! other as neighbours. It does not know the id of the network. Half of the nodes join while it attacks. The honest nodes must
+//! find each other anyway.
 
-mod attacker;
-
-use std::{cell::OnceCell, collections::BTreeSet, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::OnceCell, collections::BTreeSet, net::SocketAddr, rc::Rc, sync::Arc, time::Duration,
+};
 
 use p2p_server::{DiscoverySettings, identity::Enode, p2p_discovery::NetworkId};
-use p2p_sim::{Fault, HostId, Link, Network, Nodes, Violation};
+use p2p_sim::{Eclipse, Fault, HostId, Link, Network, Nodes, Violation};
 
 use crate::{probe::Probe, settings::Settings};
 
 /// When the second half of the nodes joins.
 const JOIN: Duration = Duration::from_secs(60);
 
-/// The id of the network of the honest nodes. All addresses of a simulation are private ones: no limit for each subnet applies
-/// to them, so a host with many ids fills the tables of a network without an id.
+/// The id of the network of the honest nodes. They have private addresses, to which no limit for each subnet applies, so a host
+/// with many ids fills the tables of a network without an id.
 const NETWORK: NetworkId = NetworkId(7);
 
 /// Number of honest peers that each node must have, or all others if they are fewer.
@@ -66,7 +67,8 @@ pub(crate) fn run_one(settings: &Settings, seed: u64) -> Result<(Duration, u64),
     let first = nodes.enode(0);
     let _ = boot.set(Enode { udp: first.tcp, ..first });
     if settings.hostile > 0 {
-        attacker::add(&mut network, &nodes);
+        let targets = (0..settings.nodes).filter_map(|node| nodes.enode(node).socket_addr());
+        Eclipse::new(targets.collect::<Vec<SocketAddr>>()).attack(&mut network);
     }
     network.run_for(JOIN + Duration::from_secs(1))?;
     let limit = Duration::from_secs(60 * settings.minutes);
