@@ -4,8 +4,6 @@
 //! of them against each other on virtual time.
 
 #[cfg(test)]
-mod crossed_dials;
-#[cfg(test)]
 mod tests;
 
 use std::{
