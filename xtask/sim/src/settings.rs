@@ -1,8 +1,12 @@
 //! What to simulate.
 
+mod options;
+
 use std::{fmt::Write as _, path::PathBuf, time::Duration};
 
 use p2p_sim::{FaultMix, Scenario, random_faults};
+
+pub(crate) use options::Options;
 
 use crate::scenario::Output;
 
@@ -19,7 +23,7 @@ Scenarios:
   archive   two archives and their readers, with late envelopes, kills and power losses, and an archive away for an hour;
             options: --seed, --envelopes N (10000), --kills N (10), --readers N (2), --hours N (2)
   trace     nodes say where messages are while others are killed and lines are cut; their answers are compared with the truth;
-            options: --seed, --posts N (100), --nodes N (20), --degree N (6)
+            options: --seed, --traces N (100), --nodes N (20), --degree N (6)
   lazy      announcing, or with --flood flooding: copies, bytes and times; options: --nodes N (500), --degree N (25),
             --size BYTES (1024), --posts N (100), --warm-up N (60), --flood, --seed, and the shares --liars, --plain and
             --churn (of connections in a minute), --divided
@@ -107,14 +111,9 @@ impl Settings {
 
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
         let mut settings = Self::default();
-        let mut args = args.iter();
-        while let Some(arg) = args.next() {
-            let mut value = || args.next().ok_or(format!("{arg} needs a value"));
-            let mut number = || {
-                let text = value()?;
-                text.parse::<u64>().map_err(|_| format!("{arg} needs a number, not `{text}`"))
-            };
-            match arg.as_str() {
+        let mut options = Options::new(args);
+        while let Some(option) = options.next_option() {
+            match option {
                 "faults" => settings.faults = true,
                 "quiet" => settings.faults = false,
                 "clocks" => settings.mode = Mode::Clocks,
@@ -123,24 +122,22 @@ impl Settings {
                 "planted" => {
                     (settings.mode, settings.seeds.count) = (Mode::Planted(Vec::new()), 1000);
                 }
-                "--seed" => settings.seeds.first = number()?,
-                "--seeds" => settings.seeds.count = number()?.max(1),
-                "--nodes" => settings.nodes = usize::try_from(number()?).unwrap_or(usize::MAX),
-                "--degree" => settings.degree = usize::try_from(number()?).unwrap_or(usize::MAX),
-                "--minutes" => settings.minutes = number()?,
-                "--posts" => settings.posts = number()?,
+                "--seed" => settings.seeds.first = options.number()?,
+                "--seeds" => settings.seeds.count = options.number::<u64>()?.max(1),
+                "--nodes" => settings.nodes = options.at_least(2)?,
+                "--degree" => settings.degree = options.number()?,
+                "--minutes" => settings.minutes = options.number()?,
+                "--posts" => settings.posts = options.number()?,
                 "--null" => settings.null = true,
-                "--hostile" => settings.hostile = usize::try_from(number()?).unwrap_or(usize::MAX),
-                "--regions" => {
-                    settings.seeds.regions = usize::try_from(number()?.clamp(1, 64)).unwrap_or(1);
-                }
-                "--threads" => settings.seeds.threads = number()?.max(1),
-                "--trace" => settings.trace = Some(value()?.into()),
-                "--html" => settings.html = Some(value()?.into()),
+                "--hostile" => settings.hostile = options.number()?,
+                "--regions" => settings.seeds.regions = options.number::<usize>()?.clamp(1, 64),
+                "--threads" => settings.seeds.threads = options.number::<u64>()?.max(1),
+                "--trace" => settings.trace = Some(options.value()?.into()),
+                "--html" => settings.html = Some(options.value()?.into()),
                 "--no-shrink" => settings.shrink = false,
                 bug => match &mut settings.mode {
                     Mode::Planted(bugs) if !bug.starts_with('-') => bugs.push(bug.to_owned()),
-                    _ => return Err(format!("unexpected argument `{arg}`")),
+                    _ => return options.unexpected(),
                 },
             }
         }
@@ -149,9 +146,6 @@ impl Settings {
 
     /// Says what is not possible together.
     fn check(self) -> Result<Self, String> {
-        if self.nodes < 2 {
-            return Err("--nodes needs at least 2".to_owned());
-        }
         if self.mode == Mode::Clocks && self.minutes < 2 {
             return Err(
                 "clocks needs at least --minutes 2: nothing is posted in the last".to_owned()

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::settings::Options;
+
 /// What to simulate.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -24,20 +26,17 @@ impl Default for Settings {
 impl Settings {
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
         let mut settings = Self::default();
-        let mut args = args.iter();
-        while let Some(arg) = args.next() {
-            let text = args.next().ok_or(format!("{arg} needs a value"))?;
-            let wrong = |_| format!("{arg} needs a number, not `{text}`");
-            match arg.as_str() {
-                "--seed" => settings.seed = text.parse().map_err(wrong)?,
-                "--envelopes" => settings.envelopes = text.parse().map_err(wrong)?,
-                "--kills" => settings.kills = text.parse().map_err(wrong)?,
-                "--readers" => settings.readers = text.parse().map_err(wrong)?,
+        let mut options = Options::new(args);
+        while let Some(option) = options.next_option() {
+            match option {
+                "--seed" => settings.seed = options.number()?,
+                "--envelopes" => settings.envelopes = options.number()?,
+                "--kills" => settings.kills = options.number()?,
+                "--readers" => settings.readers = options.number()?,
                 "--hours" => {
-                    let hours: u64 = text.parse().map_err(wrong)?;
-                    settings.time = Duration::from_secs(hours.max(2) * 3600);
+                    settings.time = Duration::from_secs(options.number::<u64>()?.max(2) * 3600);
                 }
-                _ => return Err(format!("unexpected argument `{arg}`")),
+                _ => return options.unexpected(),
             }
         }
         Ok(settings)

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::settings::Options;
+
 /// A network and what is posted in it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LazyCase {
@@ -53,41 +55,27 @@ impl Default for LazyCase {
 impl LazyCase {
     pub(super) fn parse(args: &[String]) -> Result<Self, String> {
         let mut case = Self::default();
-        let mut args = args.iter();
-        while let Some(arg) = args.next() {
-            let mut value = || args.next().ok_or(format!("{arg} needs a value"));
-            let number = |text: &String| {
-                text.parse::<u64>().map_err(|_| format!("{arg} needs a number, not `{text}`"))
-            };
-            let count =
-                |text| Ok::<_, String>(usize::try_from(number(text)?).unwrap_or(usize::MAX));
-            let share = |text: &String| match text.parse::<f64>() {
-                Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
-                _ => Err(format!("{arg} needs a share from 0 to 1, not `{text}`")),
-            };
-            match arg.as_str() {
-                "--nodes" => case.nodes = count(value()?)?,
-                "--degree" => case.degree = count(value()?)?,
-                "--size" => case.size = count(value()?)?,
+        let mut options = Options::new(args);
+        while let Some(option) = options.next_option() {
+            match option {
+                "--nodes" => case.nodes = options.at_least(2)?,
+                "--degree" => case.degree = options.number()?,
+                "--size" => case.size = options.number()?,
                 "--flood" => case.floods = true,
-                "--posts" => case.posts = number(value()?)?,
-                "--warm-up" => case.warm_up = number(value()?)?,
-                "--liars" => case.liars = share(value()?)?,
-                "--plain" => case.plain = share(value()?)?,
-                "--churn" => case.churn = share(value()?)?,
+                "--posts" => case.posts = options.at_least(1)?,
+                "--warm-up" => case.warm_up = options.number()?,
+                "--liars" => case.liars = options.share()?,
+                "--plain" => case.plain = options.share()?,
+                "--churn" => case.churn = options.share()?,
                 "--divided" => case.divided = true,
-                "--seed" => case.seed = number(value()?)?,
-                _ => return Err(format!("unexpected argument `{arg}`")),
+                "--seed" => case.seed = options.number()?,
+                _ => return options.unexpected(),
             }
         }
-        match case {
-            Self { nodes: 0..2, .. } => Err("--nodes needs at least 2".to_owned()),
-            Self { posts: 0, .. } => Err("--posts needs at least 1".to_owned()),
-            Self { liars: 1.0, .. } => {
-                Err("--liars needs less than 1: an honest node must post".to_owned())
-            }
-            case => Ok(case),
+        if case.liars == 1.0 {
+            return Err("--liars needs less than 1: an honest node must post".to_owned());
         }
+        Ok(case)
     }
 }
 

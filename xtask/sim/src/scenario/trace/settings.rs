@@ -1,5 +1,7 @@
 //! What to simulate.
 
+use crate::settings::Options;
+
 /// What to simulate.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -13,21 +15,16 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
         let mut settings = Self { seed: 1, traces: 100, nodes: 20, degree: 6 };
-        let mut args = args.iter();
-        while let Some(arg) = args.next() {
-            let text = args.next().ok_or(format!("{arg} needs a value"))?;
-            let wrong = |_| format!("{arg} needs a number, not `{text}`");
-            match arg.as_str() {
-                "--seed" => settings.seed = text.parse().map_err(wrong)?,
-                "--traces" => settings.traces = text.parse().map_err(wrong)?,
-                "--nodes" => settings.nodes = text.parse().map_err(wrong)?,
-                "--degree" => settings.degree = text.parse().map_err(wrong)?,
-                _ => return Err(format!("unexpected argument `{arg}`")),
+        let mut options = Options::new(args);
+        while let Some(option) = options.next_option() {
+            match option {
+                "--seed" => settings.seed = options.number()?,
+                "--traces" => settings.traces = options.number()?,
+                "--nodes" => settings.nodes = options.at_least(2)?,
+                "--degree" => settings.degree = options.number()?,
+                _ => return options.unexpected(),
             }
         }
-        match settings.nodes {
-            0..2 => Err("--nodes needs at least 2".to_owned()),
-            _ => Ok(settings),
-        }
+        Ok(settings)
     }
 }
