@@ -1,8 +1,10 @@
 //! Memory in large pages.
 
-/// The setting of the allocator with which it asks for pages of 2 MiB.
+/// The settings of the allocator with which it asks for pages of 2 MiB, and keeps them: giving parts of them back to the system
+/// would split them.
 #[cfg(target_os = "linux")]
-const SETTING: (&str, &str) = ("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1");
+const SETTINGS: [(&str, &str); 2] =
+    [("MIMALLOC_ALLOW_LARGE_OS_PAGES", "1"), ("MIMALLOC_PURGE_DELAY", "-1")];
 
 /// Starts this program again with memory in pages of 2 MiB, unless it has them or its settings come from outside. Returns if
 /// it goes on as it is.
@@ -14,12 +16,11 @@ pub fn restart_with_huge_pages() {
     {
         use std::{env, os::unix::process::CommandExt as _, process::Command};
 
-        let (name, value) = SETTING;
-        if env::var_os(name).is_some() {
+        if SETTINGS.iter().any(|(name, _)| env::var_os(name).is_some()) {
             return;
         }
         let Ok(program) = env::current_exe() else { return };
-        let error = Command::new(program).args(env::args_os().skip(1)).env(name, value).exec();
+        let error = Command::new(program).args(env::args_os().skip(1)).envs(SETTINGS).exec();
         eprintln!("sim: cannot start again with large pages: {error}");
     }
 }

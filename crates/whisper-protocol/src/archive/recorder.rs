@@ -98,14 +98,20 @@ impl Recorder {
 
     /// Waits while much waits for the archive, at most until `deadline`: relaying must not depend on a disk.
     pub(crate) async fn wait_for_room(&self, deadline: Instant) {
-        let _ = timeout_at(deadline, self.room()).await;
+        if self.is_full() {
+            let _ = timeout_at(deadline, self.room()).await;
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        lock(&self.state).queue.bytes() >= MANY_BYTES
     }
 
     async fn room(&self) {
         loop {
             let mut room = pin!(self.room.notified());
             room.as_mut().enable(); // before the check, so that no notification is missed
-            if lock(&self.state).queue.bytes() < MANY_BYTES {
+            if !self.is_full() {
                 return;
             }
             room.await;

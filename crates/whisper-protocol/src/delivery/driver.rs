@@ -80,7 +80,9 @@ impl DeliveryDriver {
     /// Waits until the message queue has room for more of a source, at most until `deadline`: relaying must not depend on
     /// opening. A source that holds less than its share does not wait.
     pub(crate) async fn wait_for_room(&self, source: Source, deadline: Instant) {
-        let _ = timeout_at(deadline, self.room(source)).await;
+        if self.delivery.is_full_for(source) {
+            let _ = timeout_at(deadline, self.room(source)).await;
+        }
     }
 
     async fn room(&self, source: Source) {

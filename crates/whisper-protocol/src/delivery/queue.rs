@@ -139,9 +139,9 @@ impl TaskQueue {
     /// Whether the queue is nearly full, and the source holds more than its share of it.
     fn is_full_for(&self, source: Source) -> bool {
         let max = self.tasks.max_bytes();
-        let nearly_full = self.tasks.bytes() >= max - max / 8;
-        let held = self.by_source.get(&source).copied().unwrap_or_default();
-        nearly_full && held >= max / (self.by_source.len() + 1)
+        let share = max / (self.by_source.len() + 1);
+        let held = || self.by_source.get(&source).copied().unwrap_or_default();
+        self.tasks.bytes() >= max - max / 8 && held() >= share
     }
 }
 
