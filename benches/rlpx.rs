@@ -46,18 +46,19 @@ fn handshakes(criterion: &mut Criterion) {
     let (at_near, at_far) = (Stock::new(&near, size), Stock::new(&far, size));
     at_near.learn(&far.public_key());
     at_far.learn(&near.public_key());
+    let refill = || (at_near.refill(2, &mut rand::rng()), at_far.refill(2, &mut rand::rng()));
+    let shake = || {
+        let rng = &mut rand::rng();
+        let started = Initiator::start_with(&at_near, &far.public_key(), &SecSettings::off(), rng)
+            .expect("a good key");
+        finish(started, Recipient::with_stock(&at_far, &SecSettings::off()))
+    };
     group.bench_function("handshake_known", |bencher| {
-        bencher.iter_batched(
-            || (at_near.refill(2, &mut rand::rng()), at_far.refill(2, &mut rand::rng())),
-            |_| {
-                let rng = &mut rand::rng();
-                let started =
-                    Initiator::start_with(&at_near, &far.public_key(), &SecSettings::off(), rng)
-                        .expect("a good key");
-                finish(started, Recipient::with_stock(&at_far, &SecSettings::off()))
-            },
-            BatchSize::PerIteration,
-        );
+        bencher.iter_batched(refill, |_| shake(), BatchSize::PerIteration);
+    });
+    // With the making of the keys, which a node does when it has nothing else to do.
+    group.bench_function("handshake_known_refilled", |bencher| {
+        bencher.iter(|| (refill(), shake()));
     });
 }
 

@@ -1,8 +1,9 @@
-//! The time from a post on one node to its delivery on another, one or three hops away.
+//! The time from a post on one node to its delivery on another, one or three hops away: with messages at intervals, as people and
+//! machines send them, and with one after the other, when every thread is awake and every cache is warm.
 
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use whisper_envelope::SymmetricKey;
 use whisper_protocol::EnvelopeOutcome;
 
@@ -16,10 +17,18 @@ fn messages() -> u64 {
 /// Time after which a message counts as lost.
 const DELIVERY_LIMIT: Duration = Duration::from_secs(5);
 
+/// The time between two messages at intervals.
+const PACE: Duration = Duration::from_millis(20);
+
 /// Reports the times for one hop, and for a line of four nodes.
 pub(crate) fn latency() {
-    for (nodes, name) in [(2, "hop"), (4, "line3")] {
-        let mut times = runtime().block_on(line(nodes));
+    for (nodes, pace, name) in [
+        (2, Duration::ZERO, "hop"),
+        (4, Duration::ZERO, "line3"),
+        (2, PACE, "hop_paced"),
+        (4, PACE, "line3_paced"),
+    ] {
+        let mut times = runtime().block_on(line(nodes, pace));
         for (percentile, at) in [("p50", 0.5), ("p99", 0.99)] {
             let case = format!("whisper.{name}_{percentile}_ms");
             benches::measured(&case, benches::percentile(&mut times, at));
@@ -27,8 +36,9 @@ pub(crate) fn latency() {
     }
 }
 
-/// The times from posting on the first node to delivery on the last one, in milliseconds, one message after the other.
-async fn line(length: usize) -> Vec<f64> {
+/// The times from posting on the first node to delivery on the last one, in milliseconds. After each message there is a pause of
+/// `pace`.
+async fn line(length: usize, pace: Duration) -> Vec<f64> {
     let mut nodes: Vec<Node> = Vec::new();
     for _ in 0..length {
         nodes.push(Node::start(nodes.last()).await);
@@ -38,6 +48,9 @@ async fn line(length: usize) -> Vec<f64> {
     // The first message waits for the connections; it is not counted.
     let mut times = Vec::new();
     for number in 0..=messages() {
+        if !pace.is_zero() {
+            sleep(pace).await;
+        }
         let envelope = message(&key, number);
         let hash = *envelope.hash();
         let clock = Instant::now();
