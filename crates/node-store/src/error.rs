@@ -2,6 +2,8 @@
 
 use std::{fmt, io, path::PathBuf};
 
+use crate::OnDamage;
+
 /// An error of the database or of its file.
 #[derive(Debug)]
 pub struct DatabaseError(Box<redb::Error>);
@@ -80,13 +82,15 @@ pub enum StoreError {
         /// The newest version that this program reads.
         known: u64,
     },
-    /// The file is damaged, and it is not to be moved aside.
-    #[error("{what} {} is damaged: restore a backup", .path.display())]
+    /// The file is damaged. It is moved aside when it is opened, or must be replaced by a backup.
+    #[error("{what} {} is damaged: {on_damage}", .path.display())]
     Damaged {
         /// What the file is called.
         what: &'static str,
         /// The file.
         path: PathBuf,
+        /// What happens to it.
+        on_damage: OnDamage,
         /// What is wrong.
         source: DatabaseError,
     },

@@ -1,5 +1,7 @@
 //! What a file contains, and what happens if it cannot be read.
 
+use std::fmt;
+
 use redb::WriteTransaction;
 
 /// A change of the tables in a file, within a transaction.
@@ -27,4 +29,13 @@ pub enum OnDamage {
     MoveAside,
     /// It stays as it is, and opening it is an error.
     Refuse,
+}
+
+impl fmt::Display for OnDamage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MoveAside => "it is moved aside at the next start",
+            Self::Refuse => "restore a backup",
+        })
+    }
 }

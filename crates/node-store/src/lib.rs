@@ -16,4 +16,4 @@ pub mod test_util;
 pub use error::{DatabaseError, StoreError};
 pub use layout::{Change, Layout, OnDamage};
 pub use redb;
-pub use store::{MovedAside, Opened, Store};
+pub use store::{Damage, MovedAside, Opened, Store};

@@ -1,6 +1,7 @@
 //! A file with state.
 
 mod file;
+mod mark;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use tokio::sync::oneshot;
 
 use crate::{DatabaseError, Layout, OnDamage, StoreError, error::is_damage};
 use file::DatabaseFile;
+pub use mark::Damage;
 
 /// The table with the version of the file.
 const FORMAT: TableDefinition<'_, &str, u64> = TableDefinition::new("form");
@@ -36,6 +38,7 @@ struct Inner {
     database: RwLock<Option<Database>>,
     layout: Layout,
     path: PathBuf,
+    damage: Damage,
 }
 
 /// A file that was opened.
@@ -58,7 +61,7 @@ pub struct MovedAside {
 
 impl Store {
     /// Opens a file, or creates it. An older file is upgraded. [`Layout::on_damage`] says what happens to one that is damaged
-    /// or of a newer version.
+    /// or of a newer version. A file in which damage was found while it was last in use is damaged, too.
     ///
     /// This reads and writes the file at once: call it where it does not hold up tasks.
     ///
@@ -74,12 +77,14 @@ impl Store {
             }
             let aside = aside(&*world, path);
             let renamed = world.rename(path, &aside);
-            renamed.map_err(|error| failed(layout.what, path, redb::Error::Io(error)))?;
+            let renamed = renamed.and_then(|()| mark::put_away(&*world, path, &aside));
+            renamed.map_err(|error| failed(layout, path, redb::Error::Io(error)))?;
             moved_aside = Some(MovedAside { path: aside, error });
             open(&*world, path, layout)
         });
         let database = RwLock::new(Some(opened?));
-        let inner = Inner { world, database, layout: *layout, path: path.to_owned() };
+        let (path, damage) = (path.to_owned(), Damage::default());
+        let inner = Inner { world, database, layout: *layout, path, damage };
         Ok(Opened { store: Self(Arc::new(inner)), moved_aside })
     }
 
@@ -87,6 +92,12 @@ impl Store {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Whether damage was found in the file since it was opened.
+    #[must_use]
+    pub fn damage(&self) -> &Damage {
+        &self.0.damage
     }
 
     /// The machine that has the file.
@@ -99,12 +110,13 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Damaged`] and [`StoreError::Failed`].
+    /// [`StoreError::Failed`]; [`StoreError::Damaged`], also if `read` returns an error that means damage. Then the file gets a
+    /// mark: the next [`Store::open`] takes it for damaged. What is not damaged can still be read and written until then.
     pub fn read<T>(
         &self,
         read: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        self.with(|database| caught(|| read(&database.begin_read()?)))
+        self.with(|database| read(&database.begin_read()?))
     }
 
     /// Changes the state. If `write` fails, nothing is changed. What is changed is on the disk when this returns.
@@ -113,7 +125,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Damaged`] and [`StoreError::Failed`].
+    /// As [`read`](Self::read).
     pub fn write<T>(
         &self,
         write: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
@@ -147,12 +159,15 @@ impl Store {
         inner.ensure_open()?;
         let database = inner.database.read().unwrap_or_else(PoisonError::into_inner);
         // `None` if another call has just failed.
-        let result = database.as_ref().map_or(Err(redb::Error::PreviousIo), work);
+        let result = match &*database {
+            Some(database) => caught(|| work(database)),
+            None => Err(redb::Error::PreviousIo),
+        };
         drop(database);
         if let Err(redb::Error::Io(_) | redb::Error::PreviousIo) = &result {
             *inner.database.write().unwrap_or_else(PoisonError::into_inner) = None;
         }
-        result.map_err(|error| failed(inner.layout.what, &inner.path, error))
+        result.map_err(|error| inner.failed(error))
     }
 }
 
@@ -163,9 +178,29 @@ impl Inner {
         }
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         if database.is_none() {
-            *database = Some(open(&*self.world, &self.path, &self.layout)?);
+            let opened = open(&*self.world, &self.path, &self.layout);
+            *database = Some(opened.inspect_err(|error| self.look_for_damage(error))?);
         }
         Ok(())
+    }
+
+    fn failed(&self, error: redb::Error) -> StoreError {
+        let error = failed(&self.layout, &self.path, error);
+        self.look_for_damage(&error);
+        error
+    }
+
+    /// The first damage is said in the log, and leaves a mark.
+    fn look_for_damage(&self, error: &StoreError) {
+        let StoreError::Damaged { source, .. } = error else { return };
+        let what = self.layout.what;
+        if !self.damage.keep(&format!("{error}: {source}")) {
+            return;
+        }
+        tracing::error!(what, path = %self.path.display(), %source, "a file is damaged: restart the program");
+        if let Err(error) = mark::leave(&*self.world, &self.path, &source.to_string()) {
+            tracing::error!(what, %error, "a damaged file cannot be marked: the next start does not know of the damage");
+        }
     }
 }
 
@@ -173,12 +208,16 @@ fn open(world: &dyn World, path: &Path, layout: &Layout) -> Result<Database, Sto
     let made = if world.exists(path) { Ok(()) } else { make(world, path, layout) };
     let opened = made.and_then(|()| {
         caught(|| {
-            let database = open_file(world, path)?;
+            let file = lock_file(world, path)?;
+            if let Some(found) = mark::read(world, path) {
+                return Err(marked(layout, path, &found));
+            }
+            let database = database(&file)?;
             let found = prepare(&database, layout)?;
             Ok((database, found))
         })
     });
-    let (database, found) = opened.map_err(|error| failed(layout.what, path, error))?;
+    let (database, found) = opened.map_err(|error| failed(layout, path, error))?;
     match found {
         Prepared::Ready => Ok(database),
         Prepared::Newer(found) => {
@@ -186,6 +225,16 @@ fn open(world: &dyn World, path: &Path, layout: &Layout) -> Result<Database, Sto
             Err(StoreError::Newer { what, path, found, known })
         }
     }
+}
+
+/// Damage that was found when the file was last in use.
+fn marked(layout: &Layout, path: &Path, found: &str) -> redb::Error {
+    let mut text = format!("found while it was in use: {found}");
+    if layout.on_damage == OnDamage::Refuse {
+        let mark = mark::mark_of(path);
+        text += &format!(". When the file is a whole one again, delete {}", mark.display());
+    }
+    redb::Error::Corrupted(text)
 }
 
 /// Runs work that finds damage, if there is any. In builds for development, the database panics at some damage that it returns as an
@@ -212,6 +261,8 @@ fn make(world: &dyn World, path: &Path, layout: &Layout) -> Result<(), redb::Err
         prepare(&database(&file)?, layout)?;
     }
     drop(file);
+    // That of a file that is gone.
+    mark::put_away(world, path, &aside(world, path))?;
     Ok(world.rename(&new, path)?)
 }
 
@@ -231,10 +282,6 @@ fn is_complete(file: &Arc<dyn File>) -> Result<bool, redb::Error> {
         Err(error) if is_damage(&error) => Ok(false),
         found => found,
     }
-}
-
-fn open_file(world: &dyn World, path: &Path) -> Result<Database, redb::Error> {
-    database(&lock_file(world, path)?)
 }
 
 fn database(file: &Arc<dyn File>) -> Result<Database, redb::Error> {
@@ -288,12 +335,12 @@ fn aside(world: &dyn World, path: &Path) -> PathBuf {
     (1..).map(named).find(|aside| !world.exists(aside)).unwrap_or_else(|| named(0))
 }
 
-fn failed(what: &'static str, path: &Path, error: redb::Error) -> StoreError {
-    let (path, source) = (path.to_owned(), DatabaseError::from(error));
+fn failed(layout: &Layout, path: &Path, error: redb::Error) -> StoreError {
+    let (what, path, source) = (layout.what, path.to_owned(), DatabaseError::from(error));
     if source.is_in_use() {
         StoreError::InUse { what, path }
     } else if source.is_damage() {
-        StoreError::Damaged { what, path, source }
+        StoreError::Damaged { what, path, on_damage: layout.on_damage, source }
     } else {
         StoreError::Failed { what, path, source }
     }

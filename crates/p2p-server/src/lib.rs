@@ -173,7 +173,7 @@ pub use nat::{
     Mapping, MappingError, Mechanism, Nat, NatEvent, NatParseError, NatStats, Transport,
 };
 #[cfg(feature = "store")]
-pub use node_store::StoreError;
+pub use node_store::{Damage, StoreError};
 pub use observed::{
     ClockError, Counted, DROP_SAMPLES, DialFailReason, DialFailStats, DialState, Dropped, Event,
     Events, FoundStats, InboundFailReason, InboundFailStats, Json, LastOutcomes, MemoryUse,

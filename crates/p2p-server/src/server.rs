@@ -158,6 +158,13 @@ impl Server {
         self.context.discovery.clock_error()
     }
 
+    /// Whether damage was found in the database of known nodes; `None` if there is none. If so, it is moved aside at the next start.
+    #[cfg(feature = "store")]
+    #[must_use]
+    pub fn damage(&self) -> Option<crate::Damage> {
+        self.context.discovery.damage()
+    }
+
     /// Accepts a stream that was opened to this node in a way of the caller's own
     /// ([`NodeDialer`](crate::NodeDialer)), like one from a listening socket: the same limits and counters
     /// apply. `remote_addr`: its other end, for the access rules and for [`PeerInfo`]. Returns at once. A

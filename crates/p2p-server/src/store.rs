@@ -21,7 +21,7 @@ use std::{
 };
 
 use node_store::{
-    Layout, OnDamage, Store, StoreError,
+    Damage, Layout, OnDamage, Store, StoreError,
     redb::{
         self, ReadTransaction, ReadableTable as _, ReadableTableMetadata as _, WriteTransaction,
     },
@@ -97,6 +97,11 @@ impl NodeStore {
             );
         }
         Ok(Self { file: opened.store, outcomes: Arc::default() })
+    }
+
+    /// Whether damage was found in the file since it was opened.
+    pub(crate) fn damage(&self) -> Damage {
+        self.file.damage().clone()
     }
 
     /// Records the outcome of a dial in memory; the next [`NodeStore::put`] writes it.

@@ -11,7 +11,7 @@ mod tests;
 
 use std::{path::Path, sync::Arc};
 
-use node_store::{Layout, MovedAside, OnDamage, Store, StoreError};
+use node_store::{Damage, Layout, MovedAside, OnDamage, Opened, Store, StoreError};
 use p2p_world::{World, rng};
 use tokio::sync::watch;
 use whisper_protocol::{
@@ -46,8 +46,8 @@ impl EmbeddedArchive {
     /// Opens the file, or creates it, and starts the task that writes it. Call it on a Tokio runtime. It
     /// reads and writes the file at once.
     ///
-    /// A damaged file is moved aside and an empty archive is made, with another id. The second value is the file that was
-    /// moved, if any.
+    /// A damaged file is moved aside and an empty archive is made, with another id. So is one in which damage was found while it
+    /// was last in use. The second value is the file that was moved, if any.
     ///
     /// # Errors
     ///
@@ -57,12 +57,11 @@ impl EmbeddedArchive {
         path: &Path,
         retention: Retention,
     ) -> Result<(Self, Option<MovedAside>), OpenError> {
-        let opened = Store::open(world, path, &tables::LAYOUT)?;
+        let (opened, begun) = Begun::open(world, path)?;
         let (store, moved_aside) = (opened.store, opened.moved_aside);
-        let fresh = rng().bytes();
-        let (id, newest) = store.write(|transaction| tables::identify(transaction, fresh))?;
+        let Begun { id, newest, latest_minute } = begun;
         let mut clock = Clock::default();
-        clock.begin(store.read(tables::latest_minute)?.map(|minute| minute * 60));
+        clock.begin(latest_minute.map(|minute| minute * 60));
         let (raised, newest) = Newest::new(newest);
         let (appends, receiver) = Appends::new();
         let writer = Writer::new(FileSink { store: store.clone(), retention, clock }, raised);
@@ -86,6 +85,13 @@ impl EmbeddedArchive {
         Ok(ArchiveId(fresh))
     }
 
+    /// Whether damage was found in the file since it was opened. Then it is moved aside when it is opened again; until then, what
+    /// is not damaged can be read.
+    #[must_use]
+    pub fn damage(&self) -> &Damage {
+        self.store.damage()
+    }
+
     /// Waits until everything that was appended is written, and the file is closed. It waits for the other clones, too.
     pub async fn close(self) {
         let Self { store, appends, mut newest, .. } = self;
@@ -99,7 +105,47 @@ impl EmbeddedArchive {
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, ArchiveError> {
         let done = self.store.run(work).await;
-        done.ok_or_else(closed)?.map_err(ArchiveError::new)
+        done.ok_or_else(closed)?.map_err(failed)
+    }
+}
+
+/// What an archive begins with.
+struct Begun {
+    id: [u8; 8],
+    newest: u64,
+    latest_minute: Option<u64>,
+}
+
+impl Begun {
+    /// Opens the file, or makes it.
+    fn open(world: Arc<dyn World>, path: &Path) -> Result<(Opened, Self), OpenError> {
+        let opened = Store::open(Arc::clone(&world), path, &tables::LAYOUT)?;
+        match Self::read(&opened.store) {
+            Ok(begun) => Ok((opened, begun)),
+            Err(StoreError::Damaged { .. }) => {
+                drop(opened);
+                // Now it has a mark, and is moved aside.
+                let opened = Store::open(world, path, &tables::LAYOUT)?;
+                let begun = Self::read(&opened.store)?;
+                Ok((opened, begun))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read(store: &Store) -> Result<Self, StoreError> {
+        let fresh = rng().bytes();
+        let (id, newest) = store.write(|transaction| tables::identify(transaction, fresh))?;
+        let latest_minute = store.read(tables::latest_minute)?;
+        Ok(Self { id, newest, latest_minute })
+    }
+}
+
+/// An error of the file, as users of archives get it.
+fn failed(error: StoreError) -> ArchiveError {
+    match error {
+        StoreError::Damaged { .. } => ArchiveError::damaged(error),
+        error => ArchiveError::new(error),
     }
 }
 

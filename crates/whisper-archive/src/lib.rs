@@ -15,6 +15,7 @@ mod retention;
 mod writer;
 
 pub use embedded::{EmbeddedArchive, OpenError};
+pub use node_store::Damage;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresAddress, PostgresArchive, PostgresError, Target};
 pub use retention::Retention;

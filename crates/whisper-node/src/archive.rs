@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use p2p_identity::causes;
 use p2p_world::World;
 use whisper_archive::{
-    EmbeddedArchive, OpenError, PostgresAddress, PostgresArchive, PostgresError, Retention,
+    Damage, EmbeddedArchive, OpenError, PostgresAddress, PostgresArchive, PostgresError, Retention,
 };
 use whisper_protocol::{Archive, ArchiveSettings, MailServer, MailServerSettings, Whisper};
 
@@ -84,6 +84,14 @@ impl OpenArchive {
         match self {
             Self::File(archive) => Arc::new(archive.clone()),
             Self::Database(archive) => Arc::new(archive.clone()),
+        }
+    }
+
+    /// Whether the file is damaged; `None` for a database.
+    pub(crate) fn damage(&self) -> Option<&Damage> {
+        match self {
+            Self::File(archive) => Some(archive.damage()),
+            Self::Database(_) => None,
         }
     }
 

@@ -23,12 +23,14 @@
 
 mod archive;
 mod dashboard;
+mod files;
 pub mod metrics;
 mod node;
 mod reload;
 mod store;
 
 pub use archive::{ArchiveConfig, ArchiveOpenError, ArchiveStore};
+pub use files::KeptFiles;
 pub use node::{Node, NodeConfig, NodeError};
 pub use reload::ReloadError;
 pub use store::{StoreConfig, StoreOpenError};

@@ -16,6 +16,7 @@ use p2p_world::World;
 use whisper_protocol::{Info, Whisper};
 use whisper_rpc::RpcMeter;
 
+use crate::KeptFiles;
 use exposition::Exposition;
 
 pub use serve::{MetricsError, MetricsServer, serve};
@@ -35,6 +36,8 @@ pub struct Sources {
     pub server: Server,
     /// JSON-RPC.
     pub rpc: RpcMeter,
+    /// The files that the node keeps.
+    pub files: KeptFiles,
     /// The clock of the node.
     pub world: Arc<dyn World>,
 }
@@ -47,6 +50,7 @@ impl Sources {
         build(&mut out);
         process::add(&mut out);
         info(&mut out, self.whisper.info());
+        files(&mut out, &self.files);
         self.whisper.stats().for_each_sample(|sample| out.add(sample));
         self.whisper.for_each_histogram(|sample| out.histogram(sample));
         self.server.for_each_counter(|counted| out.add(&counted.sample));
@@ -62,6 +66,14 @@ fn build(out: &mut Exposition) {
     let help = "1; the labels say which program this is";
     let labels = [("version", env!("CARGO_PKG_VERSION")), ("revision", REVISION)];
     out.sample(&Metric::gauge("whisper_build_info", help), &labels, 1.0);
+}
+
+fn files(out: &mut Exposition, files: &KeptFiles) {
+    let help = "1 if damage was found in a file of the node since its start";
+    for (name, is_damaged) in files.iter() {
+        let value = f64::from(u8::from(is_damaged));
+        out.sample(&Metric::gauge("whisper_file_damaged", help), &[("file", name)], value);
+    }
 }
 
 fn info(out: &mut Exposition, info: Info) {

@@ -12,6 +12,7 @@ use whisper_rpc::{RpcConfig, RpcError, RpcServer};
 use whisper_store::{EncryptedStore, StoreSecret};
 
 use crate::archive::{self, ArchiveConfig, ArchiveOpenError, OpenArchive};
+use crate::files::KeptFiles;
 use crate::metrics::{self, MetricsError, MetricsServer, Sources};
 use crate::store::{self, StoreConfig, StoreOpenError};
 
@@ -67,6 +68,7 @@ pub struct Node {
     metrics: Option<MetricsServer>,
     archive: Option<OpenArchive>,
     store: Option<EncryptedStore>,
+    files: KeptFiles,
     world: Arc<dyn World>,
 }
 
@@ -146,9 +148,10 @@ impl Node {
         };
         named.get_or_init(|| server.named_nodes());
         let events = server.events();
-        match serve(config.rpc, config.metrics, &whisper, &server, &world).await {
+        let files = KeptFiles::of(&server, archive.as_ref(), store.as_ref());
+        match serve(config.rpc, config.metrics, &whisper, &server, &files, &world).await {
             Ok((rpc, metrics)) => {
-                Ok(Self { whisper, server, events, rpc, metrics, archive, store, world })
+                Ok(Self { whisper, server, events, rpc, metrics, archive, store, files, world })
             }
             Err(error) => {
                 server.stop().await;
@@ -176,6 +179,7 @@ impl Node {
             whisper: self.whisper.clone(),
             server: self.server.clone(),
             rpc: self.rpc.meter(),
+            files: self.files.clone(),
             world: Arc::clone(&self.world),
         }
     }
@@ -233,12 +237,13 @@ async fn serve(
     metrics: Option<SocketAddr>,
     whisper: &Whisper,
     server: &Server,
+    files: &KeptFiles,
     world: &Arc<dyn World>,
 ) -> Result<(RpcServer, Option<MetricsServer>), NodeError> {
     let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await?;
     let Some(address) = metrics else { return Ok((rpc, None)) };
     let (whisper, server, world) = (whisper.clone(), server.clone(), Arc::clone(world));
-    let sources = Sources { whisper, server, rpc: rpc.meter(), world };
+    let sources = Sources { whisper, server, rpc: rpc.meter(), files: files.clone(), world };
     match metrics::serve(address, sources).await {
         Ok(metrics) => Ok((rpc, Some(metrics))),
         Err(error) => {

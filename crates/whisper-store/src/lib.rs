@@ -20,5 +20,6 @@ pub mod test_util;
 mod wrapped_key;
 
 pub use error::{OpenError, RecordError};
+pub use node_store::Damage;
 pub use secret::{SecretError, StoreSecret};
 pub use store::EncryptedStore;

@@ -7,7 +7,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use node_store::{Store, StoreError, redb};
+use node_store::{Damage, Store, StoreError, redb};
 use p2p_world::{World, rng};
 use whisper_protocol::identity::SecretKey;
 use whisper_protocol::{ApplicationState, StateChange, StateError, StateFuture, StateStore};
@@ -117,6 +117,12 @@ impl EncryptedStore {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.0.store.path()
+    }
+
+    /// Whether damage was found in the file since it was opened. If so, it cannot be opened again: it must be replaced by a backup.
+    #[must_use]
+    pub fn damage(&self) -> &Damage {
+        self.0.store.damage()
     }
 
     /// Whether this secret opens the file. Takes a fraction of a second if it is a passphrase.

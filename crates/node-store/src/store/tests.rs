@@ -202,6 +202,88 @@ fn a_damaged_file_is_moved_aside_or_refused() {
     }
 }
 
+/// An error of a read that means damage, such as a row that cannot be decoded.
+fn find_damage(store: &Store) {
+    let damaged = store.read(|_| Err::<(), _>(redb::Error::Corrupted("row 7".into())));
+    assert!(matches!(damaged, Err(StoreError::Damaged { .. })), "{damaged:?}");
+}
+
+#[test]
+fn a_file_in_which_damage_was_found_is_moved_aside_when_it_is_opened_again() {
+    let place = Place::new();
+    let store = place.open(&FIRST).unwrap().store;
+    put(&store, 1, "one");
+    let damage = store.damage().clone();
+    assert_eq!(damage.found(), None);
+    find_damage(&store);
+    assert!(damage.found().unwrap().contains("row 7"), "{damage:?}");
+    assert_eq!(get(&store, 1).as_deref(), Some("one"), "what is not damaged can be read");
+    let second = place.open(&FIRST).unwrap_err();
+    assert!(matches!(second, StoreError::InUse { .. }), "it is not taken away: {second:?}");
+    drop(store);
+
+    let opened = place.open(&FIRST).unwrap();
+    let aside = opened.moved_aside.unwrap();
+    assert!(format!("{:?}", aside.error).contains("row 7"), "{:?}", aside.error);
+    assert_eq!(get(&opened.store, 1), None);
+    assert_eq!(opened.store.damage().found(), None);
+    let said = fs::read_to_string(place.dir.path().join("names.damaged-1.txt")).unwrap();
+    assert!(said.contains("row 7"), "{said}");
+    drop(opened.store);
+    assert!(place.open(&FIRST).unwrap().moved_aside.is_none(), "once");
+    assert_eq!(place.files(), 3);
+}
+
+#[test]
+fn a_file_in_which_damage_was_found_is_refused_until_it_is_replaced() {
+    let place = Place::new();
+    let store = place.open(&kept(FIRST)).unwrap().store;
+    put(&store, 1, "one");
+    find_damage(&store);
+    drop(store);
+    let mark = place.dir.path().join("names.damaged");
+    for _ in 0..2 {
+        let refused = place.open(&kept(FIRST)).unwrap_err();
+        let StoreError::Damaged { source, .. } = &refused else { panic!("{refused:?}") };
+        assert!(refused.to_string().contains("restore a backup"), "{refused}");
+        let text = source.to_string();
+        assert!(text.contains("row 7") && text.contains(mark.to_str().unwrap()), "{text}");
+    }
+    // As the operator is told to.
+    let whole = fs::read(&place.path).unwrap();
+    fs::remove_file(&mark).unwrap();
+    assert_eq!(get(&place.open(&kept(FIRST)).unwrap().store, 1).as_deref(), Some("one"));
+
+    // A file that was moved away takes the damage along.
+    find_damage(&place.open(&kept(FIRST)).unwrap().store);
+    fs::remove_file(&place.path).unwrap();
+    let store = place.open(&kept(FIRST)).unwrap().store;
+    assert_eq!(get(&store, 1), None);
+    drop(store);
+    fs::write(&place.path, whole).unwrap();
+    assert_eq!(get(&place.open(&kept(FIRST)).unwrap().store, 1).as_deref(), Some("one"));
+}
+
+#[test]
+fn damage_at_which_a_write_panics_is_an_error_and_leaves_a_mark() {
+    let place = Place::new();
+    let store = place.open(&FIRST).unwrap().store;
+    put(&store, 1, "one");
+    let damaged = store.write(|transaction| {
+        transaction.open_table(NAMES)?.insert(2, "two")?;
+        panic!("page 9 makes no sense");
+        #[expect(unreachable_code, reason = "the type of the closure")]
+        Ok(())
+    });
+    assert!(matches!(damaged, Err(StoreError::Damaged { .. })), "{damaged:?}");
+    assert_eq!(get(&store, 1).as_deref(), Some("one"));
+    assert_eq!(get(&store, 2), None, "nothing of it is written");
+    put(&store, 3, "three");
+    drop(store);
+    let aside = place.open(&FIRST).unwrap().moved_aside.unwrap();
+    assert!(format!("{:?}", aside.error).contains("page 9"), "{:?}", aside.error);
+}
+
 #[test]
 fn a_file_in_use_is_refused_and_stays() {
     let place = Place::new();

@@ -151,6 +151,12 @@ impl Discovery {
         }
     }
 
+    /// Whether damage was found in the database.
+    #[cfg(feature = "store")]
+    pub(crate) fn damage(&self) -> Option<node_store::Damage> {
+        self.store.as_ref().map(NodeStore::damage)
+    }
+
     /// Saves the known nodes and stops discv4.
     pub(crate) async fn stop(&self) {
         #[cfg(feature = "store")]

@@ -140,6 +140,22 @@ fn pins_are_kept_until_they_are_removed() {
 }
 
 #[test]
+fn damage_that_is_found_while_it_is_in_use_is_moved_aside_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("nodes");
+    let store = open_store(&path).unwrap();
+    store.put(1, &[node(1)]).unwrap();
+    assert_eq!(store.damage().found(), None);
+    store.file.read(|_| Err::<(), _>(redb::Error::Corrupted("page 9".into()))).unwrap_err();
+    assert!(store.damage().found().is_some());
+    drop(store);
+    let store = open_store(&path).unwrap();
+    assert!(dir.path().join("nodes.damaged-1").exists());
+    store.put(2, &[node(1)]).unwrap();
+    assert_eq!(latest(&store, 0, 9), [node(1)]);
+}
+
+#[test]
 fn the_pins_of_an_older_file_are_kept() {
     const OLDER: Layout = Layout {
         version: 1,

@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 use node_store::Store;
 use whisper_protocol::ArchiveError;
 
-use super::{append, prune};
+use super::{append, failed, prune};
 use crate::{
     Retention,
     clock::Clock,
@@ -27,7 +27,7 @@ impl Sink for FileSink {
             let outcome = store.write(|transaction| {
                 append::write(transaction, minute, is_believed, group.envelopes())
             });
-            (group, outcome.map_err(ArchiveError::new))
+            (group, outcome.map_err(failed))
         });
         written.await
     }
@@ -39,7 +39,7 @@ impl Sink for FileSink {
         let pruned = self.store.run(move |store| {
             store.write(|transaction| prune::prune(transaction, minute, &retention))
         });
-        Some(pruned.await?.map_err(ArchiveError::new))
+        Some(pruned.await?.map_err(failed))
     }
 }
 

@@ -89,6 +89,39 @@ async fn an_archive_that_was_replaced_has_another_id() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_archive_in_which_damage_was_found_is_moved_aside_at_the_next_start() {
+    let place = Place::new();
+    let (archive, _) = place.open(Retention::default());
+    let id = archive.id();
+    archive.append(envelopes(0..3)).await.unwrap();
+    let damaged = archive.store.write(|transaction| {
+        transaction.open_table(tables::LOG)?.insert(2, &[6, 0xc0][..])?;
+        Ok(())
+    });
+    damaged.unwrap();
+    assert_eq!(archive.damage().found(), None);
+    let error = archive.page(HistoryQuery::new(HistoryFilter::All)).await.unwrap_err();
+    assert!(error.is_damage());
+    let found = archive.damage().found().unwrap();
+    assert!(found.contains("moved aside at the next start"), "{found}");
+    assert!(found.contains("envelope 2"), "{found}");
+    // What is not damaged is served until then.
+    archive.append(envelopes(3..4)).await.unwrap();
+    let after = HistoryQuery::new(HistoryFilter::All).after(2);
+    assert_eq!(archive.page(after).await.unwrap().envelopes.len(), 2);
+    archive.close().await;
+
+    let (archive, moved_aside) = place.open(Retention::default());
+    let error = whisper_protocol::identity::causes(&moved_aside.unwrap().error).to_string();
+    assert!(error.contains("envelope 2"), "{error}");
+    assert!(archive.id() != id && all(&archive).await.is_empty());
+    archive.append(envelopes(0..3)).await.unwrap();
+    archive.close().await;
+    let (archive, moved_aside) = place.open(Retention::default());
+    assert!(moved_aside.is_none() && all(&archive).await.len() == 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_copy_that_was_renewed_has_another_id_and_the_same_envelopes() {
     let place = Place::new();
     let (archive, _) = place.open(Retention::default());
@@ -237,6 +270,27 @@ async fn an_envelope_whose_hash_begins_like_another_is_stored() {
     let page = archive.page(HistoryQuery::new(hashes)).await.unwrap();
     let stored: Vec<_> = page.envelopes.iter().map(|stored| &stored.envelope).collect();
     assert_eq!(stored, [&envelope(1)]);
+}
+
+/// The hashes are written in their own order, and the numbers stay in that of the append.
+#[tokio::test(start_paused = true)]
+async fn an_append_with_doubles_has_the_numbers_in_its_own_order() {
+    let place = Place::new();
+    let (archive, _) = place.open(Retention::default());
+    archive.append(envelopes(5..7)).await.unwrap();
+    let batch = [envelopes(0..6), envelopes(3..9)].concat();
+    let appended = archive.append(batch.clone()).await.unwrap();
+    let numbers: Vec<_> = appended.iter().map(|one| (one.arrival, one.known)).collect();
+    let new = [3, 4, 5, 6, 7].map(|number| (number, false));
+    let known = [(1, true), (6, true), (7, true), (1, true), (2, true)];
+    assert_eq!(numbers, [&new[..], &known, &[(8, false), (9, false)]].concat());
+    let again = archive.append(batch).await.unwrap();
+    let same = again.iter().zip(&appended);
+    assert!(same.clone().all(|(now, then)| now.known && now.arrival == then.arrival), "{same:?}");
+    let hashes = (0..9).map(|number| *envelope(number).hash()).collect();
+    let page = archive.page(HistoryQuery::new(HistoryFilter::Hashes(hashes))).await.unwrap();
+    assert_eq!(page.envelopes.len(), 9);
+    assert_eq!(rows(&archive)[..2], [9, 9]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,6 +21,7 @@ use whisper_rpc::{
 };
 
 use super::*;
+use crate::KeptFiles;
 use crate::metrics::{self, MetricsServer};
 
 type Socket = WebSocketStream<TcpStream>;
@@ -44,6 +45,7 @@ impl Running {
             whisper: whisper.clone(),
             server: server.clone(),
             rpc: rpc.meter(),
+            files: KeptFiles::default(),
             world: SystemWorld::shared(),
         };
         let metrics = metrics::serve(([127, 0, 0, 1], 0).into(), sources).await.unwrap();
@@ -55,6 +57,7 @@ impl Running {
             whisper: self.whisper.clone(),
             server: self.server.clone(),
             rpc: self.rpc.meter(),
+            files: KeptFiles::default(),
             world: SystemWorld::shared(),
         }
     }

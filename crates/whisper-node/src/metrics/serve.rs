@@ -29,7 +29,7 @@ const PATHS: [&str; 2] = ["/metrics", "/debug/metrics/prometheus"];
 /// The path that tells whether the node works.
 const HEALTH_PATH: &str = "/healthz";
 
-/// The path that tells whether the node has peers.
+/// The path that tells whether the node has peers, and no damaged file.
 const READY_PATH: &str = "/readyz";
 
 /// Maximum number of concurrent connections. Further connections wait until they are accepted.
@@ -68,7 +68,7 @@ pub struct MetricsServer {
 /// Serves the metrics at `/metrics`, and at `/debug/metrics/prometheus` like go-ethereum. Port 0: any free port.
 ///
 /// `/healthz` has status 200 while the parts of the node answer. `/readyz` has status 200 with at least one peer
-/// (`/readyz?peers=N`: with at least N), otherwise 503.
+/// (`/readyz?peers=N`: with at least N) and no damaged file, otherwise 503.
 ///
 /// All programs that reach the port can read the metrics, which contain no secrets. Web pages cannot read them, because
 /// the `Host` header must be `localhost` or an IP address. The dashboard, a web page at `/`, names peers and envelopes: it
@@ -220,12 +220,18 @@ fn healthy(sources: &Sources) -> Response<Full<Bytes>> {
     text(StatusCode::OK, format!("ok: {envelopes} envelopes, {peers} peers\n"))
 }
 
-/// Whether a post can reach the network: there is a peer, or as many as the query `peers=N` asks for.
+/// Whether a post can reach the network, and is kept where it should be: no file is damaged, and there is a peer, or as many as the
+/// query `peers=N` asks for.
 fn ready(sources: &Sources, query: Option<&str>) -> Response<Full<Bytes>> {
     let wanted = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("peers="));
     let Ok(wanted) = wanted.unwrap_or("1").parse::<usize>() else {
         return text(StatusCode::BAD_REQUEST, "peers is not a number\n");
     };
+    if let Some(name) = sources.files.damaged().next() {
+        let reason =
+            format!("not ready: a file of the node is damaged ({name}): its log says what to do\n");
+        return text(StatusCode::SERVICE_UNAVAILABLE, reason);
+    }
     let peers = sources.server.peer_count();
     match peers >= wanted {
         true => text(StatusCode::OK, format!("ready: {peers} peers\n")),

@@ -1,8 +1,10 @@
 //! The metrics, read over HTTP like Prometheus does.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -10,11 +12,15 @@ use p2p_identity::SecretKey;
 use p2p_mux::Protocol;
 use p2p_server::{Config, DialFailReason, Event, InboundFailReason, RefuseReason, Server};
 use p2p_world::SystemWorld;
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use whisper_node::metrics::Sources;
-use whisper_protocol::{Whisper, Work};
+use whisper_archive::{EmbeddedArchive, Retention};
+use whisper_envelope::Unsealed;
+use whisper_node::{KeptFiles, metrics::Sources};
+use whisper_protocol::{Archive as _, Topic, Whisper, Work};
 use whisper_rpc::RpcConfig;
 
+use crate::reload::call;
 use crate::running::{PROGRAM, Running};
 
 /// A running node.
@@ -23,7 +29,7 @@ pub(crate) struct Node {
     http: String,
     metrics: String,
     _program: Running,
-    _datadir: tempfile::TempDir,
+    datadir: tempfile::TempDir,
 }
 
 impl Node {
@@ -44,7 +50,7 @@ impl Node {
         value("IPC");
         value("access");
         let metrics = value("metrics");
-        Self { enode, http, metrics, _program: program, _datadir: datadir }
+        Self { enode, http, metrics, _program: program, datadir }
     }
 
     /// The address for peers.
@@ -135,7 +141,9 @@ async fn the_counts_of_a_connection_remain_after_its_end() {
     let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
     let (of_whisper, of_server) = (whisper.clone(), server.clone());
     let world = SystemWorld::shared();
-    let sources = Sources { whisper: of_whisper, server: of_server, rpc: rpc.meter(), world };
+    let files = KeptFiles::default();
+    let sources =
+        Sources { whisper: of_whisper, server: of_server, rpc: rpc.meter(), files, world };
 
     // It waits for the status packet of the node, and disconnects.
     let brief = Protocol::new("shh", 6, 128, |_, mut channel| async move {
@@ -163,7 +171,8 @@ async fn an_idle_client_does_not_delay_the_stop() {
     let rpc = RpcConfig { http: None, ws: None, ..RpcConfig::default() };
     let rpc = whisper_rpc::serve(rpc, whisper.clone(), server.clone()).await.unwrap();
     let world = SystemWorld::shared();
-    let sources = Sources { whisper, server: server.clone(), rpc: rpc.meter(), world };
+    let files = KeptFiles::default();
+    let sources = Sources { whisper, server: server.clone(), rpc: rpc.meter(), files, world };
     let metrics = whisper_node::metrics::serve("127.0.0.1:0".parse().unwrap(), sources);
     let metrics = metrics.await.unwrap();
     let mut idle = tokio::net::TcpStream::connect(metrics.addr()).await.unwrap();
@@ -303,4 +312,54 @@ fn health_and_readiness_tell_the_truth() {
     // The port of JSON-RPC is no health check.
     let get = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     assert_eq!(Node::raw(&node.http, get).0, "HTTP/1.1 405 Method Not Allowed");
+}
+
+/// Makes an archive with envelopes of one topic, of which one cannot be read: as if the disk had changed a byte.
+fn make_damaged_archive(path: &Path) {
+    let topic = Topic([1, 2, 3, 4]);
+    let sent = |number| Unsealed::v6(1_700_000_050, 50, topic, &[0; 64]).seal(number);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let opened = EmbeddedArchive::open(SystemWorld::shared(), path, Retention::default());
+        let (archive, _) = opened.unwrap();
+        archive.append((0..9).map(sent).collect()).await.unwrap();
+        archive.close().await;
+    });
+    let (mut content, damaged) = (fs::read(path).unwrap(), sent(4));
+    let row = [&[6], &damaged.raw()[..]].concat();
+    let place = content.windows(row.len()).position(|bytes| bytes == row).unwrap();
+    content[place] = 9;
+    fs::write(path, content).unwrap();
+}
+
+#[test]
+fn damage_that_is_found_while_the_node_runs_is_told_and_moved_aside_at_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("archive");
+    make_damaged_archive(&path);
+    let archive = dir.path().to_str().unwrap();
+    let flags = ["--metrics", "--metrics.port", "0", "--nodiscover", "--archive", archive];
+    let metric = r#"whisper_file_damaged{file="archive"}"#;
+    let query = |node: &Node| {
+        let criteria = json!([{ "topics": ["0x01020304"], "limit": 1000 }]);
+        call(node.datadir.path(), "history_query", &criteria)
+    };
+    let node = Node::start(&flags);
+    assert_eq!((node.scrape()[metric], &*node.get("/readyz?peers=0").0), (0.0, "HTTP/1.1 200 OK"));
+
+    let answer = query(&node);
+    let (status, body) = node.get("/readyz?peers=0");
+    assert_eq!(status, "HTTP/1.1 503 Service Unavailable", "{answer}");
+    assert_eq!(
+        body,
+        "not ready: a file of the node is damaged (archive): its log says what to do\n"
+    );
+    assert_eq!(node.scrape()[metric], 1.0);
+    drop(node);
+
+    let node = Node::start(&flags);
+    assert_eq!((node.scrape()[metric], &*node.get("/readyz?peers=0").0), (0.0, "HTTP/1.1 200 OK"));
+    assert!(dir.path().join("archive.damaged-1").exists());
+    let answer = query(&node);
+    assert_eq!(answer["result"]["caughtUp"], true, "{answer}");
 }

@@ -341,6 +341,28 @@ fn a_damaged_store_is_not_moved_aside_and_a_backup_is_put_back() {
     assert!(node.signal("-TERM").1);
 }
 
+/// As the node leaves it when it finds damage in the store while it runs.
+#[test]
+fn a_store_in_which_damage_was_found_is_refused_until_it_is_a_whole_one() {
+    let place = Place::new();
+    let (node, _log) = place.start();
+    let key = place.call("shh_newSymKey", &json!([]));
+    assert!(node.signal("-TERM").1);
+    let (state, mark) = (place.data().join("state"), place.data().join("state.damaged"));
+    let whole = fs::read(&state).unwrap();
+    fs::write(&mark, "page 9").unwrap();
+    let error = place.refused();
+    for text in ["is damaged: restore a backup", "page 9", "whisper-node restore"] {
+        assert!(error.contains(text), "{text}: {error}");
+    }
+    assert!(error.contains(&format!("delete {}", mark.display())), "{error}");
+    assert_eq!(fs::read(&state).unwrap(), whole, "it stays as it is");
+    fs::remove_file(mark).unwrap();
+    let (node, _log) = place.start();
+    assert_eq!(place.call("shh_hasSymKey", &json!([key])), true);
+    assert!(node.signal("-TERM").1);
+}
+
 #[test]
 fn a_store_needs_a_secret() {
     let place = Place::new();

@@ -6,12 +6,26 @@ use std::{error::Error, fmt, sync::Arc};
 ///
 /// Clones share the cause: one write may be for several calls.
 #[derive(Clone)]
-pub struct ArchiveError(Arc<dyn Error + Send + Sync>);
+pub struct ArchiveError {
+    cause: Arc<dyn Error + Send + Sync>,
+    is_damage: bool,
+}
 
 impl ArchiveError {
-    /// An error with this cause.
+    /// An error with this cause, which may be over later.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(cause.into().into())
+        Self { cause: cause.into().into(), is_damage: false }
+    }
+
+    /// What is stored is damaged: it makes no sense to try again.
+    pub fn damaged(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { cause: cause.into().into(), is_damage: true }
+    }
+
+    /// Whether what is stored is damaged. Otherwise the same call may succeed later.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        self.is_damage
     }
 }
 
@@ -23,12 +37,12 @@ impl fmt::Display for ArchiveError {
 
 impl fmt::Debug for ArchiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.cause.fmt(f)
     }
 }
 
 impl Error for ArchiveError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
+        Some(&*self.cause)
     }
 }

@@ -31,8 +31,9 @@ const MANY_BYTES: usize = MAX_BYTES / 2;
 /// What an envelope takes beside its bytes.
 const OVERHEAD: usize = 256;
 
-/// Maximum number of envelopes of one append.
-const MAX_APPEND: usize = 1024;
+/// Maximum number of envelopes of one append, and of their bytes but for those of the last one. They are stored together.
+const MAX_APPEND: usize = 8192;
+const MAX_APPEND_BYTES: usize = 8 << 20;
 
 /// Time after which a failed append is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -59,11 +60,16 @@ struct State {
     queue: Queue,
 }
 
+impl State {
+    fn empty() -> Self {
+        // An envelope of the largest size is one turn.
+        Self { archive: None, queue: Queue::new(1 << 20, MAX_BYTES) }
+    }
+}
+
 impl Recorder {
     pub(crate) fn new(counters: Arc<Counters>) -> Self {
-        // An envelope of the largest size is one turn.
-        let queue = Queue::new(1 << 20, MAX_BYTES);
-        let state = Mutex::new(State { archive: None, queue });
+        let state = Mutex::new(State::empty());
         Self { state, arrived: Notify::new(), room: Notify::new(), counters }
     }
 
@@ -131,13 +137,15 @@ impl Recorder {
                     let count = envelopes.len();
                     let appended = self.append(&*archive, envelopes, &stop, end.as_mut()).await;
                     if let Err(error) = appended {
-                        let count = count + lock(&self.state).queue.len();
+                        let (error, count) = (causes(&error), count + self.give_up(&archive));
                         tracing::error!(
-                            error,
+                            %error,
                             count,
-                            "cannot store the last envelopes in the archive"
+                            "cannot store envelopes in the archive: they are lost, and so are later ones"
                         );
-                        break;
+                        if stop.is_cancelled() {
+                            break;
+                        }
                     }
                 }
                 None if stop.is_cancelled() => break,
@@ -152,24 +160,39 @@ impl Recorder {
     fn take(&self) -> Option<(Arc<dyn Archive>, Vec<Envelope>)> {
         let mut state = lock(&self.state);
         let archive = Arc::clone(state.archive.as_ref()?);
-        let mut envelopes = Vec::new();
-        while envelopes.len() < MAX_APPEND {
+        let (mut envelopes, mut bytes) = (Vec::new(), 0);
+        while envelopes.len() < MAX_APPEND && bytes < MAX_APPEND_BYTES {
             let Some(job) = state.queue.pop() else { break };
+            bytes += job.size;
             state.queue.charge(&job.lane, u32::try_from(job.size).unwrap_or(u32::MAX));
             envelopes.push(job.item);
         }
         (!envelopes.is_empty()).then_some((archive, envelopes))
     }
 
-    /// Appends until it succeeds: nothing is lost while the disk is full for a moment. It gives up when it fails after the node
-    /// has stopped, or at the `end`.
+    /// Stores nothing more in this archive. Returns the number of envelopes that waited for it.
+    fn give_up(&self, archive: &Arc<dyn Archive>) -> usize {
+        let mut state = lock(&self.state);
+        let is_present =
+            state.archive.as_ref().is_some_and(|present| Arc::ptr_eq(present, archive));
+        if !is_present {
+            return 0; // what waits is for another one
+        }
+        let waiting = std::mem::replace(&mut *state, State::empty()).queue.len();
+        drop(state);
+        self.room.notify_waiters();
+        waiting
+    }
+
+    /// Appends until it succeeds: nothing is lost while the disk is full for a moment. It gives up when the archive is damaged, when
+    /// it fails after the node has stopped, or at the `end`.
     async fn append(
         &self,
         archive: &dyn Archive,
         envelopes: Vec<Envelope>,
         stop: &CancellationToken,
         mut end: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<(), String> {
+    ) -> Result<(), ArchiveError> {
         let count = envelopes.len();
         loop {
             let appended = tokio::select! {
@@ -184,14 +207,14 @@ impl Recorder {
                     self.room.notify_waiters();
                     return Ok(());
                 }
-                Err(error) => causes(&error).to_string(),
+                Err(error) => error,
             };
             self.counters.one(Counter::ArchiveFailed);
-            if stop.is_cancelled() {
+            if stop.is_cancelled() || error.is_damage() {
                 return Err(error);
             }
             tracing::warn!(
-                error,
+                error = %causes(&error),
                 count,
                 "cannot store envelopes in the archive: this is repeated until it works"
             );

@@ -119,6 +119,49 @@ async fn what_could_not_be_stored_is_stored_later() {
     assert_eq!(archive.stored(), [during, later]);
 }
 
+/// An archive whose file is damaged.
+#[derive(Debug)]
+struct DamagedArchive(MemoryArchive);
+
+impl Archive for DamagedArchive {
+    fn id(&self) -> ArchiveId {
+        self.0.id()
+    }
+
+    fn append(&self, _envelopes: Vec<Envelope>) -> ArchiveFuture<'_, Vec<Appended>> {
+        Box::pin(async { Err(ArchiveError::damaged("a damaged page")) })
+    }
+
+    fn page(&self, query: HistoryQuery) -> ArchiveFuture<'_, HistoryPage> {
+        self.0.page(query)
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.0.newest()
+    }
+}
+
+/// It would never succeed. Meanwhile the queue would fill up, and peers would wait for it.
+#[tokio::test(start_paused = true)]
+async fn a_damaged_archive_is_given_up() {
+    let (node, archive) = (node(), TestArchive::new());
+    let damaged = Arc::new(DamagedArchive(MemoryArchive::new(ArchiveId([1; 8]))));
+    node.record(Arc::clone(&damaged) as _);
+    _ = node.inject(envelope(b"lost"));
+    while Arc::strong_count(&damaged) > 1 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(Duration::from_secs(60)).await;
+    _ = node.inject(envelope(b"not taken"));
+    assert_eq!(node.stats().archive.failed, 1, "it is not repeated");
+    // Another archive gets what arrives from then on.
+    node.record(Arc::clone(&archive) as _);
+    let later = envelope(b"later");
+    _ = node.inject(later.clone());
+    archive.newest().wait_for(|newest| *newest == 1).await.unwrap();
+    assert_eq!(archive.stored(), [later]);
+}
+
 #[tokio::test]
 async fn what_is_queued_when_the_node_stops_is_stored() {
     let (node, archive) = (node(), TestArchive::new());
