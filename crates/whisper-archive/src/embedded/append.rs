@@ -72,39 +72,79 @@ fn write_log<'a>(
 ) -> Result<(Vec<Appended>, New, u64), redb::Error> {
     let mut log = transaction.open_table(LOG)?;
     let mut hashes = transaction.open_table(HASHES)?;
-    let (mut appended, mut new, mut bytes) = (Vec::new(), New::new(), 0);
+    let envelopes: Vec<_> = envelopes.map(|envelope| (envelope, Keys::of(envelope))).collect();
+    let mut order: Vec<usize> = (0..envelopes.len()).collect();
+    order.sort_unstable_by_key(|index| (envelopes[*index].1.hash, *index));
+    let places = find(&hashes, &log, &envelopes, &order)?;
+    let (mut appended, mut new, mut bytes) = (Vec::<Appended>::new(), New::new(), 0);
     let mut row = Vec::new();
-    for envelope in envelopes {
-        let keys = Keys::of(envelope);
-        row::encode(envelope, &mut row);
-        if let Some(arrival) = find(&hashes, &log, keys.hash, &row)? {
-            appended.push(Appended { arrival, known: true });
-            continue;
-        }
-        newest += 1;
-        log.insert(newest, row.as_slice())?;
-        hashes.insert((keys.hash, newest), ())?;
-        bytes += envelope.raw().len() as u64;
-        new.push((keys, newest));
-        appended.push(Appended { arrival: newest, known: false });
+    for ((envelope, keys), place) in envelopes.iter().zip(&places) {
+        let arrival = match place {
+            Place::Stored(arrival) => *arrival,
+            Place::SameAs(index) => appended[*index].arrival,
+            Place::New => {
+                newest += 1;
+                row::encode(envelope, &mut row);
+                log.insert(newest, row.as_slice())?;
+                bytes += envelope.raw().len() as u64;
+                new.push((*keys, newest));
+                newest
+            }
+        };
+        appended.push(Appended { arrival, known: !matches!(place, Place::New) });
+    }
+    for index in order.into_iter().filter(|index| matches!(places[*index], Place::New)) {
+        hashes.insert((envelopes[index].1.hash, appended[index].arrival), ())?;
     }
     Ok((appended, new, bytes))
 }
 
-/// The arrival number of a row that is in the log already.
+/// Where an envelope is.
+#[derive(Clone, Copy)]
+enum Place {
+    /// In the file, with this arrival number.
+    Stored(u64),
+    /// Earlier in the same append.
+    SameAs(usize),
+    New,
+}
+
+/// Finds the envelopes in the file. `order`: their indices, in the order of the hashes.
 fn find(
     hashes: &Table<'_, (u64, u64), ()>,
     log: &Table<'_, u64, &'static [u8]>,
-    hash: u64,
-    row: &[u8],
-) -> Result<Option<u64>, redb::Error> {
-    for entry in hashes.range((hash, 0)..=(hash, u64::MAX))? {
-        let (_, arrival) = entry?.0.value();
-        if log.get(arrival)?.is_some_and(|stored| stored.value() == row) {
-            return Ok(Some(arrival));
+    envelopes: &[(&Envelope, Keys)],
+    order: &[usize],
+) -> Result<Vec<Place>, redb::Error> {
+    let mut places = vec![Place::New; envelopes.len()];
+    let mut row = Vec::new();
+    for group in
+        order.chunk_by(|first, second| envelopes[*first].1.hash == envelopes[*second].1.hash)
+    {
+        let hash = envelopes[group[0]].1.hash;
+        let stored = hashes.range((hash, 0)..=(hash, u64::MAX))?;
+        let stored: Vec<u64> =
+            stored.map(|entry| Ok(entry?.0.value().1)).collect::<Result<_, redb::Error>>()?;
+        for (count, &index) in group.iter().enumerate() {
+            let (envelope, _) = envelopes[index];
+            row::encode(envelope, &mut row);
+            for &arrival in &stored {
+                if log.get(arrival)?.is_some_and(|stored| stored.value() == row) {
+                    places[index] = Place::Stored(arrival);
+                }
+            }
+            let is_same = |earlier: &&usize| {
+                let earlier = envelopes[**earlier].0;
+                earlier.dialect() == envelope.dialect() && earlier.raw() == envelope.raw()
+            };
+            if let Place::New = places[index]
+                && let Some(&earlier) = group[..count].iter().find(is_same)
+            {
+                places[index] = Place::SameAs(earlier);
+            }
         }
     }
-    Ok(None)
+    Ok(places)
 }
 
 fn write_topics(transaction: &WriteTransaction, mut new: New) -> Result<(), redb::Error> {
