@@ -1,6 +1,7 @@
 //! An archive in a PostgreSQL database.
 
 mod address;
+mod ahead;
 mod append;
 mod error;
 mod identity;

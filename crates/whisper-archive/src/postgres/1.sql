@@ -9,7 +9,7 @@ CREATE TABLE whisper_archive (
     newest BIGINT NOT NULL DEFAULT 0,
     -- The greatest arrival number that was removed.
     removed BIGINT NOT NULL DEFAULT 0,
-    -- The day of the newest arrival, in days since 1970. It never goes back.
+    -- The day of the newest arrival, in days since 1970. It goes back only after the clock was ahead.
     day INT NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10);
 

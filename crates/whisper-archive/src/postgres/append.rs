@@ -163,7 +163,11 @@ fn by_hour(sent: &[i64], arrivals: &[i64]) -> [Vec<i64>; 3] {
 }
 
 /// Makes the partition of a day, if it is not there. It is attached, because to create one in place would wait for all readers.
-async fn make_partition(transaction: &Transaction<'_>, day: i32, newest: i64) -> Result<(), Error> {
+pub(super) async fn make_partition(
+    transaction: &Transaction<'_>,
+    day: i32,
+    newest: i64,
+) -> Result<(), Error> {
     if transaction.execute(MAKE_DAY, &[&day, &newest]).await? == 0 {
         return Ok(());
     }

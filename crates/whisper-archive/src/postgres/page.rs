@@ -16,7 +16,7 @@ use crate::{
     keys,
 };
 
-/// How often a page is read again because something was removed meanwhile. Then nothing is removed while it is read.
+/// How often a page is read again because something was removed or moved meanwhile. Then nothing is, while it is read.
 const TRIES: usize = 2;
 
 /// Maximum number of rows that are read at once.
@@ -51,7 +51,7 @@ impl From<Error> for ReadError {
     }
 }
 
-const STATE: &str = "SELECT newest, removed, id FROM whisper_archive";
+const STATE: &str = "SELECT newest, removed, id, day FROM whisper_archive";
 
 /// Holds up who removes, and who appends, until the end of the transaction.
 const HOLD: &str = "BEGIN; SELECT FROM whisper_archive FOR SHARE";
@@ -96,6 +96,8 @@ struct State {
     newest: u64,
     /// The greatest arrival number that was removed.
     removed: u64,
+    /// The day of arrival. If it has changed, a day that was ahead may have been moved back.
+    day: i32,
 }
 
 impl Reader {
@@ -125,8 +127,8 @@ impl Reader {
         query: &HistoryQuery,
     ) -> Result<HistoryPage, ReadError> {
         for _ in 0..TRIES {
-            let (page, after) = self.read(id, query).await?;
-            if after.removed + 1 == page.oldest {
+            let (page, is_steady) = self.read(id, query).await?;
+            if is_steady {
                 return Ok(page);
             }
         }
@@ -142,16 +144,17 @@ impl Reader {
             return Err(ReadError::Renewed);
         }
         let (newest, removed): (i64, i64) = (row.get(0), row.get(1));
-        Ok(State { newest: newest.cast_unsigned(), removed: removed.cast_unsigned() })
+        let (newest, removed) = (newest.cast_unsigned(), removed.cast_unsigned());
+        Ok(State { newest, removed, day: row.get(3) })
     }
 
-    /// Reads a page, and the numbers of the archive after it.
+    /// Reads a page. The second value is whether nothing was removed or moved meanwhile.
     async fn read(
         &self,
         id: ArchiveId,
         query: &HistoryQuery,
-    ) -> Result<(HistoryPage, State), ReadError> {
-        let (State { newest, removed }, wanted, days) = self.wanted(id, query).await?;
+    ) -> Result<(HistoryPage, bool), ReadError> {
+        let (State { newest, removed, day }, wanted, days) = self.wanted(id, query).await?;
         let mut selection = Selection::new(&wanted);
         if wanted.after < wanted.until {
             self.select(&query.filter, &days, &mut selection).await?;
@@ -174,7 +177,7 @@ impl Reader {
             oldest: removed + 1,
             newest,
         };
-        Ok((page, after))
+        Ok((page, (after.removed, after.day) == (removed, day)))
     }
 
     /// Finds what a filter lets through.

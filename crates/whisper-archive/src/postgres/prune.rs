@@ -2,6 +2,7 @@
 
 use tokio_postgres::{Client, Error, Transaction};
 
+use super::ahead;
 use crate::{Retention, clock::Clock};
 
 /// Maximum number of envelopes that one transaction removes one by one: others can write between two.
@@ -36,8 +37,8 @@ struct Day {
     bytes: i64,
 }
 
-/// Removes the days that are too old, and the oldest envelopes beyond the limit in bytes, at most a slice of those.
-/// Returns whether there may be more to remove.
+/// Removes the days that are too old, and the oldest envelopes beyond the limit in bytes, at most a slice of those. Before that,
+/// days that a wrong clock has written ahead are moved back. Returns whether there may be more to remove.
 pub(super) async fn prune(
     client: &mut Client,
     retention: &Retention,
@@ -50,6 +51,9 @@ pub(super) async fn prune(
     let newest = u64::try_from(newest).ok().filter(|day| *day > 0);
     clock.begin(newest.map(|day| day * 86400));
     let is_believed = clock.is_believed(now.try_into().unwrap_or(0));
+    if is_believed {
+        ahead::move_back(&transaction, now).await?;
+    }
     let rows = transaction.query(DAYS, &[]).await?;
     let days = rows.iter().map(|row| Day { day: row.get(0), last: row.get(1), bytes: row.get(2) });
     let days: Vec<Day> = days.collect();

@@ -219,6 +219,65 @@ fn old_days_and_too_many_bytes_are_removed() {
     });
 }
 
+/// On one thread, so that its clock can be advanced.
+#[test]
+#[ignore = "needs a PostgreSQL server: cargo xtask test --only postgres"]
+fn what_arrived_while_the_clock_was_ahead_is_moved_back() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap().block_on(async {
+        let address = fresh().await;
+        let archive = open(&address).await;
+        let client = connect(&address).await;
+        archive.append(batch(1, 0..3)).await.unwrap();
+        // As if the clock of the server had been ten years ahead, and was set right.
+        let ahead = "UPDATE whisper_archive SET day = day + 3650";
+        client.batch_execute(ahead).await.unwrap();
+        archive.append(batch(2, 3..5)).await.unwrap();
+        let days = || async {
+            let query = "SELECT day, first, last, bytes FROM whisper_days ORDER BY day";
+            let rows = client.query(query, &[]).await.unwrap();
+            let day = |row: &tokio_postgres::Row| {
+                let [first, last, bytes] = [1, 2, 3].map(|column| row.get::<_, i64>(column));
+                (row.get::<_, i32>(0), first, last, bytes)
+            };
+            rows.iter().map(day).collect::<Vec<_>>()
+        };
+        let [(day, 1, 3, bytes), (ahead, 4, 5, more_bytes)] = days().await[..] else {
+            panic!("two days: {:?}", days().await)
+        };
+        assert_eq!(ahead, day + 3650);
+
+        // The next search for what is to be removed.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(61)).await;
+        tokio::time::resume();
+        let moved = async {
+            while days().await.len() > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), moved).await.expect("it is moved back");
+        let appended = archive.append(batch(1, 5..6)).await.unwrap();
+        assert_eq!(appended[0].arrival, 6);
+        let bytes = bytes + more_bytes + envelope(1, 5).raw().len() as i64;
+        assert_eq!(days().await, [(day, 1, 6, bytes)]);
+        assert_eq!(numbers(&archive, HistoryFilter::All).await, [1, 2, 3, 4, 5, 6]);
+        let topics = HistoryFilter::Topics(vec![Topic([2, 1, 2, 3])]);
+        assert_eq!(numbers(&archive, topics).await, [4, 5]);
+        let known = archive.append(batch(2, 3..4)).await.unwrap();
+        assert!(known[0].known && known[0].arrival == 4);
+        // They are removed with the day to which they were moved.
+        age(&client, 40).await;
+        archive.append(batch(3, 6..7)).await.unwrap();
+        let archive = open(&address).await;
+        let mut oldest = 1;
+        while oldest == 1 {
+            oldest = archive.page(HistoryQuery::new(HistoryFilter::All)).await.unwrap().oldest;
+        }
+        assert_eq!(oldest, 7);
+    });
+}
+
 /// Who asks for what hardly anyone sends does not make the database read everything at once.
 #[test]
 #[ignore = "needs a PostgreSQL server: cargo xtask test --only postgres"]
