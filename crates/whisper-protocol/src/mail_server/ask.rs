@@ -30,8 +30,8 @@ pub struct MailAsk {
     pub seal: MailSeal,
     /// How the query is written in an encrypted request. Default `None`: as the server understands it, by its client name.
     /// That is [`QueryForm::Binary`] for go-ethereum and [`QueryForm::SevenFields`] for this project. Others are asked in the
-    /// binary form; with a cursor, which status-go does not read there, in [`QueryForm::SixFields`] (until 0.38) and, if that
-    /// is refused, in [`QueryForm::SevenFields`] (from 0.41 on).
+    /// binary form. With a cursor, which status-go does not read there, or for more than a day, which it refuses there, they are
+    /// asked in [`QueryForm::SixFields`] (until 0.38) and, if that is refused, in [`QueryForm::SevenFields`] (from 0.41 on).
     pub form: Option<QueryForm>,
     /// The least work of the envelope of an encrypted request. Default 0.2, which go-ethereum's `wnode` requires.
     pub min_work: Work,

@@ -2,7 +2,13 @@
 
 use whisper_envelope::Dialect;
 
-use crate::{peers::work_settings::OWN_NAMES, wire::packet::QueryForm};
+use crate::{
+    peers::work_settings::OWN_NAMES,
+    wire::packet::{Query, QueryForm},
+};
+
+/// The longest time of sending that status-go's servers accept in the binary form, in seconds.
+const MAX_BINARY_RANGE: u32 = 24 * 3600;
 
 /// The software of a mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,13 +37,18 @@ impl Software {
         self != Self::GoEthereum
     }
 
-    /// The form of an encrypted request, and another one if that is refused. `goes_on`: the request has a cursor.
+    /// The form of an encrypted request, and another one if that is refused.
     ///
-    /// All versions of status-go understand the binary form, but none reads its cursor. Each refuses the list of the others.
-    pub(crate) fn forms(self, goes_on: bool) -> (QueryForm, Option<QueryForm>) {
+    /// All versions of status-go understand the binary form, but none reads its cursor, and all refuse a time of more than 24 hours
+    /// in it. Each refuses the list of the others.
+    pub(crate) fn forms(self, query: &Query) -> (QueryForm, Option<QueryForm>) {
+        // No upper limit is a long time.
+        let is_long = query.to == 0 || query.to.saturating_sub(query.from) > MAX_BINARY_RANGE;
         match self {
             Self::Own => (QueryForm::SevenFields, None),
-            Self::Other if goes_on => (QueryForm::SixFields, Some(QueryForm::SevenFields)),
+            Self::Other if is_long || !query.cursor.is_empty() => {
+                (QueryForm::SixFields, Some(QueryForm::SevenFields))
+            }
             Self::GoEthereum | Self::Other => (QueryForm::Binary, None),
         }
     }
@@ -60,5 +71,20 @@ mod tests {
             assert_eq!(Software::of_client(name, Dialect::V6), software, "{name}");
             assert_eq!(Software::of_client(name, Dialect::V5), Software::GoEthereum, "{name}");
         }
+    }
+
+    #[test]
+    fn the_binary_form_is_for_a_day_at_most() {
+        let lists = (QueryForm::SixFields, Some(QueryForm::SevenFields));
+        let binary = (QueryForm::Binary, None);
+        let from = 1_700_000_000;
+        for (to, form) in [(from + 86_400, binary), (from + 86_401, lists), (0, lists)] {
+            let query = Query { from, to, ..Query::default() };
+            assert_eq!(Software::Other.forms(&query), form, "{to}");
+            assert_eq!(Software::GoEthereum.forms(&query), binary, "its servers know no other");
+        }
+        let cursor = vec![1; 36].into();
+        let query = Query { from, to: from + 9, cursor, ..Query::default() };
+        assert_eq!(Software::Other.forms(&query), lists);
     }
 }

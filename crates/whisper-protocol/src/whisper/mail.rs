@@ -23,8 +23,7 @@ const NO_UPPER_LIMIT: u32 = u32::MAX - 1;
 struct Server {
     peer: NodeId,
     dialect: Dialect,
-    /// Whether it says when an answer is whole.
-    confirms: bool,
+    software: Software,
 }
 
 /// How a request is written.
@@ -90,9 +89,11 @@ impl Whisper {
         let (slot, link) = self.context().links.find(&peer).ok_or(unconnected)?;
         let dialect = slot.dialect();
         let software = Software::of_client(&link.client, dialect);
-        let server = Server { peer, dialect, confirms: software.confirms() };
-        let fitting = || software.forms(!ask.query.cursor.is_empty());
+        let server = Server { peer, dialect, software };
+        let fitting = || software.forms(&ask.query);
         let (form, other) = ask.form.map_or_else(fitting, |form| (form, None));
+        // A request that is not encrypted has one form.
+        let other = other.filter(|_| !matches!(ask.seal, MailSeal::Open));
         match (self.ask_in_form(server, form, &ask).await, other) {
             (Err(MailAskError::Refused(_)), Some(form)) => {
                 self.ask_in_form(server, form, &ask).await
@@ -125,13 +126,13 @@ impl Whisper {
         written: Written,
         ask: MailAsk,
     ) -> Result<MailAnswer, MailAskError> {
-        let Server { peer, confirms, .. } = server;
+        let Server { peer, software, .. } = server;
         let timeout = ask.timeout;
         let mut awaited = self.context().mail.awaited.begin(peer).await;
         let request = self.mail_request(server, written, ask).await?;
         awaited.expect(request.id());
         self.request_mail(peer, request).await.map_err(MailAskError::Unsent)?;
-        awaited.answer(timeout, confirms).await
+        awaited.answer(timeout, software.confirms()).await
     }
 
     async fn mail_request(
@@ -146,8 +147,13 @@ impl Whisper {
         }
         let to = match &ask.seal {
             MailSeal::Open => {
-                let id = p2p_world::rng().bytes();
-                return Ok(Request::Open { id, query: ask.query });
+                let (id, query) = (p2p_world::rng().bytes(), ask.query);
+                let query = match server.software {
+                    Software::Own => query,
+                    // Those of status-go disconnect a client that sends a list of topics over shh/6.
+                    Software::GoEthereum | Software::Other => query.without_topics(),
+                };
+                return Ok(Request::Open { id, query });
             }
             MailSeal::Password(key) => Recipient::Symmetric(key),
             MailSeal::Server(key) => Recipient::Asymmetric(key),

@@ -7,7 +7,7 @@ use p2p_identity::NodeId;
 use tokio::task::yield_now;
 use whisper_envelope::{Dialect, SymmetricKey};
 use whisper_protocol::{
-    DirectError, Envelope, MailAnswer, MailAsk, MailAskError, MailSeal, MailServerSettings,
+    Bloom, DirectError, Envelope, MailAnswer, MailAsk, MailAskError, MailSeal, MailServerSettings,
     OpenRequests, Remote, Rule, Whisper, Work,
     packet::{Completion, Query, QueryForm, Request},
 };
@@ -148,18 +148,21 @@ async fn silence_and_half_an_answer_are_errors() {
     }
 }
 
-/// No version of status-go reads the cursor of the binary form. Each refuses the list of fields of the others.
+/// No version of status-go reads the cursor of the binary form, and all refuse more than a day in it. Each refuses the list of fields
+/// of the others.
 #[tokio::test(start_paused = true)]
-async fn a_server_of_status_go_is_sent_a_cursor_in_the_form_of_its_version() {
+async fn a_server_of_status_go_is_sent_a_cursor_and_a_long_time_in_the_form_of_its_version() {
     let (node, mut peer) = with_peer(STATUS_GO).await;
     let id = peer.id;
     let cursor = [7; 36];
+    let mut endless = by_password();
     let mut ask = by_password();
+    (ask.query.from, ask.query.to) = (1_700_000_000, 1_700_086_400);
     let mut next = ask.clone();
     next.query.cursor = cursor.to_vec().into();
     let server = async {
         let mut written = Vec::new();
-        for refused in [false, true, false] {
+        for refused in [false, true, false, true, false] {
             let (_, payload) = peer.receive().await;
             let request = Request::decode(Dialect::V6, &payload).unwrap();
             let Request::Sealed(envelope) = &request else { panic!("{request:?}") };
@@ -176,15 +179,47 @@ async fn a_server_of_status_go_is_sent_a_cursor_in_the_form_of_its_version() {
     let asking = async {
         node.request_messages(id, ask.clone()).await.unwrap();
         node.request_messages(id, next.clone()).await.unwrap();
+        node.request_messages(id, endless.clone()).await.unwrap();
     };
     let ((), written) = join(asking, server).await;
-    (ask.query.to, next.query.to) = (u32::MAX - 1, u32::MAX - 1);
+    endless.query.to = u32::MAX - 1;
     let forms = [
         ask.query.encode(QueryForm::Binary),
         next.query.encode(QueryForm::SixFields),
         next.query.encode(QueryForm::SevenFields),
+        endless.query.encode(QueryForm::SixFields),
+        endless.query.encode(QueryForm::SevenFields),
     ];
     assert_eq!(written, forms);
+}
+
+/// Over shh/6, servers of status-go disconnect a client whose unencrypted request has a list of topics.
+#[tokio::test(start_paused = true)]
+async fn an_unencrypted_request_has_a_list_of_topics_only_for_this_project() {
+    for (client, has_list) in [(STATUS_GO, false), ("whisper-node/v0.1.0", true)] {
+        for topics in [vec![NEWS], Vec::new()] {
+            let (node, mut peer) = with_peer(client).await;
+            let id = peer.id;
+            let mut ask = ask(MailSeal::Open);
+            ask.query.topics = topics.clone();
+            let server = async {
+                let (_, payload) = peer.receive().await;
+                let request = Request::decode(Dialect::V6, &payload).unwrap();
+                let done = Completion::Done { request: request.id(), last: None, cursor: None };
+                peer.send(125, &done.encode()).await;
+                request
+            };
+            let (answer, request) = join(node.request_messages(id, ask), server).await;
+            assert!(answer.is_ok(), "{answer:?}");
+            let Request::Open { query, .. } = request else { panic!("{request:?}") };
+            let of_topics = topics.iter().copied().map(Bloom::of).reduce(Bloom::union);
+            let (listed, bloom) = match has_list {
+                true => (topics, None),
+                false => (Vec::new(), Some(of_topics.unwrap_or(Bloom::FULL))),
+            };
+            assert_eq!((query.topics, query.bloom), (listed, bloom), "{client}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -213,7 +248,8 @@ async fn a_server_that_is_not_there_or_goes_is_an_error() {
 async fn a_server_that_refuses_the_work_is_asked_under_another_rule() {
     let (node, mut peer) = with_peer(STATUS_GO).await;
     let work = Work::new(0.2).unwrap();
-    let ask = MailAsk { min_work: work, ..by_password() };
+    let mut ask = MailAsk { min_work: work, ..by_password() };
+    (ask.query.from, ask.query.to) = (1_700_000_000, 1_700_086_400);
     let id = peer.id;
     let server = async {
         let (_, payload) = peer.receive().await;

@@ -90,6 +90,12 @@ impl Query {
         topics.or(self.bloom)
     }
 
+    /// What is asked for without a list of topics, which only later servers read: a bloom instead.
+    pub(crate) fn without_topics(self) -> Self {
+        let bloom = Some(self.all_topics().unwrap_or(Bloom::FULL));
+        Self { bloom, topics: Vec::new(), ..self }
+    }
+
     fn topics(&self) -> Vec<[u8; 4]> {
         self.topics.iter().map(|topic| topic.0).collect()
     }
