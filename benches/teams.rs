@@ -247,9 +247,14 @@ async fn sealing(posts: usize, pairs: usize) {
     node.stop().await;
 }
 
-/// Lets the kernel schedule this process with `chrt`. Without the right to, it stays as it is.
+/// Lets the kernel schedule this process with `chrt`. Says so if it cannot: then clients and the node wait for each other's cores.
 fn schedule(arguments: &[&str]) {
-    let _ = Command::new("chrt").args(arguments).arg(id().to_string()).status();
+    let status = Command::new("chrt").args(arguments).arg(id().to_string()).status();
+    if !status.is_ok_and(|status| status.success()) {
+        eprintln!(
+            "teams: no `chrt`, or no right to {arguments:?}: the figures are worse than they are"
+        );
+    }
 }
 
 fn printed_figures(_: &mut Criterion) {
