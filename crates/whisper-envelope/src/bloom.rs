@@ -85,6 +85,23 @@ impl Bloom {
         self.0.iter().zip(&sample.0).all(|(filter, sample)| sample & !filter == 0)
     }
 
+    /// Whether a peer that announced `self` wants an envelope with this topic: whether `self` contains its
+    /// [`of_overwriting`](Self::of_overwriting), which is not made for it.
+    #[must_use]
+    pub const fn matches(&self, topic: Topic) -> bool {
+        let bits = [bit_position(topic, 0), bit_position(topic, 1), bit_position(topic, 2)];
+        let mut i = 0;
+        while i < 3 {
+            let (byte, bit) = bits[i];
+            let is_overwritten = i < 2 && bits[2].0 == byte || i == 0 && bits[1].0 == byte;
+            if !is_overwritten && self.0[byte] & bit == 0 {
+                return false;
+            }
+            i += 1;
+        }
+        true
+    }
+
     /// The bits of both: the topics of either bloom.
     #[must_use]
     pub fn union(mut self, other: Self) -> Self {

@@ -193,6 +193,18 @@ proptest! {
         prop_assert!(Bloom::FULL.contains(&both) && !Bloom::EMPTY.contains(&both));
         prop_assert!(both.contains(&Bloom::EMPTY));
     }
+
+    /// The bits of these topics are in few bytes, so that some are overwritten.
+    #[test]
+    fn a_bloom_matches_the_topics_whose_sample_it_contains(
+        topic in prop::array::uniform4(0_u8..16),
+        bits in prop::array::uniform2(any::<u8>()),
+    ) {
+        let (mut filter, topic) = (Bloom::EMPTY, Topic(topic));
+        filter.0[..2].copy_from_slice(&bits);
+        filter.0[32..34].copy_from_slice(&bits);
+        prop_assert_eq!(filter.matches(topic), filter.contains(&Bloom::of_overwriting(topic)));
+    }
 }
 
 proptest! {

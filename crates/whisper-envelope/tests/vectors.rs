@@ -274,6 +274,7 @@ fn bloom_filters_match_as_theirs_do() {
         for ((topic, _), matches) in topics.iter().zip(tried) {
             let sample = Bloom::of_overwriting(*topic);
             assert_eq!(filter.contains(&sample), *matches, "{} {topic}", case["filter_name"]);
+            assert_eq!(filter.matches(*topic), *matches, "{} {topic}", case["filter_name"]);
         }
     }
 }

@@ -103,6 +103,9 @@ impl RuleProbe {
 
     /// The candidate under which an envelope has too little work, unless the peer tolerates that.
     fn low(&self, proof: &Proof, required: Work) -> Option<usize> {
+        if required == Work::ZERO {
+            return None;
+        }
         let is_low = |candidate: &usize| {
             let work = proof.work(CANDIDATES[*candidate]);
             !self.tolerated[*candidate] && work.is_some_and(|work| work < required)

@@ -186,11 +186,7 @@ impl Requirements {
     /// peers that compute it either way pass.
     fn check_bloom(&self, now: u32, envelope: &Envelope) -> Result<(), RejectReason> {
         let accepted = self.bloom.accepted(now, Bloom::union);
-        if accepted.contains(&Bloom::of_overwriting(envelope.topic())) {
-            Ok(())
-        } else {
-            Err(RejectReason::OutsideBloom)
-        }
+        if accepted.matches(envelope.topic()) { Ok(()) } else { Err(RejectReason::OutsideBloom) }
     }
 }
 

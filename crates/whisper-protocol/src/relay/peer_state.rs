@@ -5,7 +5,7 @@ mod lazy;
 pub(crate) mod rescan;
 pub(crate) mod skip_reason;
 
-use std::{collections::BinaryHeap, sync::Arc};
+use std::{collections::BinaryHeap, ops::Bound, sync::Arc};
 
 use p2p_mux::MemoryCharge;
 use p2p_world::planted::{self, Bug};
@@ -281,12 +281,15 @@ impl PeerState {
     /// Chooses from what is queued and from the pool, highest work first. Returns whether there may be more.
     pub(crate) fn choose_from_pool(&mut self, terms: Terms<'_>, pool: &Pool) -> (Chosen, bool) {
         let mut chosen = Chosen::default();
+        let behind = self.behind.map(|behind| pool.descend(Bound::Included(behind)));
+        let mut behind = behind.into_iter().flatten().peekable();
         for _ in 0..MAX_EXAMINED {
-            let Some(ticket) = self.peek(pool) else {
-                self.behind = None;
-                return (chosen, false);
-            };
-            if let Some(entry) = pool.get(ticket).filter(|entry| self.is_due(terms, entry))
+            let found = behind.peek().map(|entry| entry.ticket());
+            let queued = self.pending.peek().copied();
+            let Some(ticket) = found.max(queued) else { break };
+            let entry =
+                if found == Some(ticket) { behind.peek().copied() } else { pool.get(ticket) };
+            if let Some(entry) = entry.filter(|entry| self.is_due(terms, entry))
                 && !self.announces(terms, entry, None, || entry.hash())
             {
                 if !chosen.has_room(entry.raw().len()) {
@@ -294,9 +297,13 @@ impl PeerState {
                 }
                 self.choose(terms, entry, &mut chosen);
             }
-            self.skip(pool, ticket);
+            behind.next_if(|entry| entry.ticket() == ticket);
+            if queued == Some(ticket) {
+                self.pending.pop();
+            }
         }
-        (chosen, true)
+        self.behind = behind.peek().map(|entry| entry.ticket());
+        (chosen, !self.is_current())
     }
 
     /// Chooses an envelope that is due.
@@ -324,21 +331,6 @@ impl PeerState {
     pub(crate) fn later(&mut self, now: u32) -> Option<u32> {
         let probed = self.rule.handle_clock(now).filter(|wait| *wait > 0);
         self.rescan.wait(now).into_iter().chain(probed).min()
-    }
-
-    /// The ticket with the highest work, of those queued and those to be found in the pool.
-    fn peek(&self, pool: &Pool) -> Option<Ticket> {
-        let from_pool = self.behind.and_then(|behind| pool.at_or_below(behind));
-        self.pending.peek().copied().max(from_pool)
-    }
-
-    fn skip(&mut self, pool: &Pool, ticket: Ticket) {
-        if self.pending.peek() == Some(&ticket) {
-            self.pending.pop();
-        }
-        if self.behind.is_some_and(|behind| behind >= ticket) {
-            self.behind = pool.below(ticket);
-        }
     }
 
     /// Whether the peer was sent, or sent, a pooled envelope; and if neither, why it was not sent it.
@@ -378,7 +370,7 @@ impl PeerState {
     /// If two bits of a bloom are in the same byte, go-ethereum overwrites one with the other, in the blooms of its peers
     /// as well. The overwriting form is used here: its bits are a subset of the correct ones, so it is contained in both.
     fn has_topic(&self, topic: Topic) -> bool {
-        self.status.bloom.contains(&Bloom::of_overwriting(topic))
+        self.status.bloom.matches(topic)
     }
 }
 

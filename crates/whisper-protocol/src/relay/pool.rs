@@ -18,7 +18,7 @@ mod hash_table;
 pub(crate) mod history;
 pub(crate) mod live_blocks;
 
-use std::{collections::BTreeMap, hash::BuildHasher, mem::take, sync::Arc};
+use std::{collections::BTreeMap, hash::BuildHasher, mem::take, ops::Bound, sync::Arc};
 
 use p2p_world::{
     HashState,
@@ -185,19 +185,9 @@ impl Pool {
         self.by_work.get(&ticket)
     }
 
-    /// The greatest ticket of the pool.
-    pub(crate) fn highest(&self) -> Option<Ticket> {
-        self.by_work.last_key_value().map(|(ticket, _)| *ticket)
-    }
-
-    /// The greatest ticket of the pool that is not above this one.
-    pub(crate) fn at_or_below(&self, ticket: Ticket) -> Option<Ticket> {
-        self.by_work.range(..=ticket).next_back().map(|(ticket, _)| *ticket)
-    }
-
-    /// The greatest ticket of the pool below this one.
-    pub(crate) fn below(&self, ticket: Ticket) -> Option<Ticket> {
-        self.by_work.range(..ticket).next_back().map(|(ticket, _)| *ticket)
+    /// The live envelopes up to this ticket, highest work first.
+    pub(crate) fn descend(&self, from: Bound<Ticket>) -> impl Iterator<Item = &Arc<PoolEntry>> {
+        self.by_work.range((Bound::Unbounded, from)).rev().map(|(_, entry)| entry)
     }
 
     /// All live envelopes, highest work first.

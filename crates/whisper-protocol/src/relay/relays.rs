@@ -3,6 +3,7 @@
 //! Decoding, hashing and proof of work need no lock; what is to be done after a change, such as sending and opening, is
 //! returned as [`Effects`].
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -338,17 +339,17 @@ impl PoolReader for Relays {
         let mut last = None;
         {
             let pool = self.relay(dialect).pool();
-            let mut next = after.map_or_else(|| pool.highest(), |after| pool.below(after));
+            let mut rest = pool.descend(after.map_or(Bound::Unbounded, Bound::Excluded));
             for _ in 0..limits.scanned {
-                last = next;
-                let Some(ticket) = next else { break };
-                if let Some(entry) = pool.get(ticket).filter(|it| wanted(it.topic(), it.work())) {
+                let entry = rest.next();
+                last = entry.map(|entry| entry.ticket());
+                let Some(entry) = entry else { break };
+                if wanted(entry.topic(), entry.work()) {
                     found.push(Arc::clone(entry));
                     if found.len() == limits.found {
                         break;
                     }
                 }
-                next = pool.below(ticket);
             }
         }
         let decode = |entry: &Arc<PoolEntry>| Some((decode(dialect, entry)?, entry.work()));

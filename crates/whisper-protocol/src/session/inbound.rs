@@ -17,6 +17,7 @@ use crate::{
     delivery::driver::MAX_QUEUE_WAIT,
     relay::admission::EnvelopeOutcome,
     relay::driver::MAX_BATCH,
+    relay::feed::BUNDLE_TARGET,
     relay::peer_slot::PeerSlot,
     session::extensions::{self, MAX_REPORTED, Refused},
     session::kept::Wanted,
@@ -29,6 +30,11 @@ use crate::{
 /// Bytes of envelopes after which a batch ends and other tasks run; a batch also ends at [`MAX_BATCH`] envelopes. A
 /// single envelope may be larger.
 const MAX_BATCH_BYTES: usize = 128 * 1024;
+
+/// Bytes of packets after which other tasks run: about a bundle, so that what was read is sent on before more is read.
+/// Otherwise a busy node reads all that its peers send, and its sessions find what they are to send in the pool, which
+/// costs each of them several times as much.
+const MAX_TURN_BYTES: usize = BUNDLE_TARGET;
 
 /// The largest packet that is read, in bytes. go-ethereum puts all pending envelopes into one packet of any size, and a
 /// node that was away for a while should be able to read it.
@@ -48,6 +54,7 @@ impl Session {
         theirs: &Status,
         receiver: &mut Receiver,
     ) -> Result<(), Ended> {
+        let mut turn = 0;
         loop {
             let message = tokio::select! {
                 biased;
@@ -68,6 +75,11 @@ impl Session {
                 continue;
             }
             self.handle_packet(slot, theirs, message).await?;
+            turn += length;
+            if turn >= MAX_TURN_BYTES {
+                turn = 0;
+                yield_now().await;
+            }
         }
     }
 

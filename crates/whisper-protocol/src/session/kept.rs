@@ -95,7 +95,7 @@ impl Obstacle {
     fn is_met_by(self, envelope: &Envelope, wanted: &Wanted) -> bool {
         match self {
             Self::Work(work) => work >= wanted.min_work,
-            Self::Topic => wanted.bloom.contains(&Bloom::of_overwriting(envelope.topic())),
+            Self::Topic => wanted.bloom.matches(envelope.topic()),
         }
     }
 }

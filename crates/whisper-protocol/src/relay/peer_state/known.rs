@@ -2,8 +2,6 @@
 
 mod plane;
 
-use std::collections::BTreeMap;
-
 use p2p_mux::MemoryCharge;
 use p2p_world::planted::{self, Bug};
 
@@ -26,14 +24,15 @@ impl Exchange {
 }
 
 /// What was exchanged with the peer of one block of numbers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Block {
+    number: u64,
     sent: Plane,
     received: Plane,
 }
 
-/// Bytes of a block besides what its sets keep on the heap; a tree is about two thirds full.
-const BLOCK_BYTES: usize = (size_of::<u64>() + size_of::<Block>()) * 3 / 2;
+/// Bytes of a block besides what its sets keep on the heap; a vector is about two thirds full.
+const BLOCK_BYTES: usize = size_of::<Block>() * 3 / 2;
 
 /// The exchange of each pooled envelope with one peer, by the number of the envelope.
 ///
@@ -42,7 +41,8 @@ const BLOCK_BYTES: usize = (size_of::<u64>() + size_of::<Block>()) * 3 / 2;
 /// about envelopes that left the pool is forgotten a block at a time.
 #[derive(Debug, Default)]
 pub(crate) struct KnownEnvelopes {
-    blocks: BTreeMap<u64, Block>,
+    /// In the order of their numbers.
+    blocks: Vec<Block>,
     /// Bytes that the sets of all blocks keep on the heap.
     heap: usize,
     /// [`LiveBlocks::ended`] when blocks were forgotten last.
@@ -66,10 +66,17 @@ impl KnownEnvelopes {
 
     pub(crate) fn get(&self, number: u64) -> Exchange {
         let (block, number) = position(number);
-        let Some(Block { sent, received }) = self.blocks.get(&block) else {
-            return Exchange::NOTHING;
-        };
+        let Ok(index) = self.find(block) else { return Exchange::NOTHING };
+        let Block { sent, received, .. } = &self.blocks[index];
         Exchange { sent: sent.contains(number), received: received.contains(number) }
+    }
+
+    /// Where a block is, or where it belongs. Nearly always it is the last one.
+    fn find(&self, number: u64) -> Result<usize, usize> {
+        match self.blocks.last() {
+            Some(last) if last.number == number => Ok(self.blocks.len() - 1),
+            _ => self.blocks.binary_search_by_key(&number, |block| block.number),
+        }
     }
 
     /// Whether the peer has the envelope.
@@ -81,7 +88,12 @@ impl KnownEnvelopes {
     pub(crate) fn add(&mut self, numbers: impl IntoIterator<Item = u64>, exchange: Exchange) {
         for number in numbers {
             let (block, number) = position(number);
-            let Block { sent, received } = self.blocks.entry(block).or_default();
+            let index = self.find(block).unwrap_or_else(|index| {
+                let (sent, received) = (Plane::default(), Plane::default());
+                self.blocks.insert(index, Block { number: block, sent, received });
+                index
+            });
+            let Block { sent, received, .. } = &mut self.blocks[index];
             for (plane, changed) in [(sent, exchange.sent), (received, exchange.received)] {
                 if changed {
                     let before = plane.heap();
@@ -95,7 +107,7 @@ impl KnownEnvelopes {
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.blocks.clear();
+        self.blocks = Vec::new();
         self.heap = 0;
         self.update_memory();
     }
@@ -108,13 +120,16 @@ impl KnownEnvelopes {
     /// Forgets the blocks that have no envelope in the pool any more.
     pub(crate) fn forget(&mut self, live: &LiveBlocks) {
         self.forgotten_at = live.ended();
-        self.blocks.retain(|block, Block { sent, received }| {
-            let is_live = live.contains(*block);
+        self.blocks.retain(|Block { number, sent, received }| {
+            let is_live = live.contains(*number);
             if !is_live {
                 self.heap -= sent.heap() + received.heap();
             }
             is_live
         });
+        if self.blocks.len() < self.blocks.capacity() / 4 {
+            self.blocks.shrink_to_fit();
+        }
         self.update_memory();
     }
 }
@@ -134,7 +149,7 @@ mod tests {
     use super::*;
 
     fn heap(known: &KnownEnvelopes) -> usize {
-        known.blocks.values().map(|block| block.sent.heap() + block.received.heap()).sum()
+        known.blocks.iter().map(|block| block.sent.heap() + block.received.heap()).sum()
     }
 
     #[test]

@@ -209,10 +209,10 @@ proptest! {
             let walked: Vec<_> = order.iter().map(|ticket| pool.get(*ticket).unwrap().hash()).collect();
             prop_assert_eq!(walked, naive.hashes());
             for ticket in &tickets {
-                let below = order.iter().find(|other| *other < ticket);
-                let at_or_below = order.iter().find(|other| *other <= ticket);
-                prop_assert_eq!(pool.below(*ticket), below.copied());
-                prop_assert_eq!(pool.at_or_below(*ticket), at_or_below.copied());
+                let below: Vec<_> = order.iter().filter(|other| *other < ticket).copied().collect();
+                let from: Vec<_> = order.iter().filter(|other| *other <= ticket).copied().collect();
+                prop_assert_eq!(descend(&pool, Bound::Excluded(*ticket)), below);
+                prop_assert_eq!(descend(&pool, Bound::Included(*ticket)), from);
                 prop_assert_eq!(pool.get(*ticket).is_some(), order.contains(ticket));
             }
         }
@@ -221,6 +221,9 @@ proptest! {
 
 /// All tickets of the pool in order.
 fn order(pool: &Pool) -> Vec<Ticket> {
-    let first = pool.at_or_below(Ticket::FIRST);
-    std::iter::successors(first, |ticket| pool.below(*ticket)).collect()
+    descend(pool, Bound::Included(Ticket::FIRST))
+}
+
+fn descend(pool: &Pool, from: Bound<Ticket>) -> Vec<Ticket> {
+    pool.descend(from).map(|entry| entry.ticket()).collect()
 }
