@@ -45,6 +45,9 @@ pub(crate) fn gains() {
     let pow = proof_of_work_gain();
     benches::measured("relay.pow_2t_vs_1t", pow);
     for shape in &SHAPES {
+        if !benches::wanted(&format!("relay.{}_1t_eps", shape.name)) {
+            continue;
+        }
         let one = rate(shape, 1);
         let two = rate(shape, 2);
         let name = shape.name;

@@ -17,6 +17,7 @@ mod expiries;
 mod hash_table;
 pub(crate) mod history;
 pub(crate) mod live_blocks;
+pub(crate) mod recent_keys;
 
 use std::{collections::BTreeMap, hash::BuildHasher, mem::take, ops::Bound, sync::Arc};
 

@@ -1,11 +1,13 @@
 use std::{collections::HashSet, sync::mpsc, thread, time::Duration};
 
-use whisper_envelope::Topic;
+use whisper_envelope::{Envelope, Topic, Unhashed};
 
 use super::*;
 use crate::{
+    relay::admission::{EnvelopeOutcome, Proven},
     relay::feed::bundle::Bundle,
     relay::peer_state::PACKET_LIMIT,
+    relay::reject_reason::RejectReason,
     relay::testing::{
         NOW, eager, envelope, envelope_about, envelope_of_size, envelope_until, proven, work,
     },
@@ -92,6 +94,27 @@ fn late_joiners_get_all_live_envelopes_highest_work_first() {
     relay.handle_known(slot, &mut sent);
     assert_eq!(sent.iter().map(Unhashed::nonce).collect::<Vec<_>>(), [9], "the peer has 3 already");
     assert_eq!(nonces(&relay, slot), [2, 1]);
+}
+
+#[test]
+fn new_envelopes_are_not_looked_for_in_a_pool_that_is_in_use() {
+    let relay = relay();
+    let slot = join(&relay, eager());
+    admit(&relay, None, 3, 1.0);
+    let left = |numbers: &[u64]| {
+        let mut sent: Vec<_> = numbers.iter().copied().map(unhashed).collect();
+        relay.handle_known(slot, &mut sent);
+        sent.iter().map(Unhashed::nonce).collect::<Vec<_>>()
+    };
+    thread::scope(|scope| {
+        let ((done, is_done), left) = (mpsc::channel(), &left);
+        let pool = relay.pool();
+        scope.spawn(move || done.send(left(&[8, 9])));
+        let without_wait = is_done.recv_timeout(Duration::from_secs(10));
+        drop(pool);
+        assert_eq!(without_wait, Ok(vec![8, 9]));
+    });
+    assert_eq!(left(&[3, 9]), [9], "what came lately is looked for");
 }
 
 #[test]

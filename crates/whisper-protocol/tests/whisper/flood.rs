@@ -102,3 +102,18 @@ async fn an_evicted_envelope_that_arrives_again_is_not_delivered_again() {
     assert_eq!(node.inject(cheap), EnvelopeOutcome::Known, "it has come");
     assert_eq!(node.stats().delivery.delivered, 2);
 }
+
+/// Otherwise the other peers find it in the pool later, which costs several times as much.
+#[tokio::test]
+async fn what_was_read_is_sent_on_before_more_is_read() {
+    let node = Whisper::new(settings());
+    let sender = RawPeer::greeted(&node).await;
+    let mut receiver = RawPeer::greeted(&node).await;
+    let all: Vec<Envelope> = flood(Work::new(1e9).unwrap()).take(160).collect();
+    for packet in all.chunks(8) {
+        sender.send_envelopes(&packet.iter().collect::<Vec<_>>()).await;
+    }
+    assert_eq!(receiver.receive().await.0, 1);
+    let new = node.stats().envelopes.new;
+    assert!((1..160).contains(&new), "{new} were read before any was sent");
+}
