@@ -1,6 +1,8 @@
 //! An archive in one file.
 
 mod append;
+mod block;
+mod cursor;
 mod page;
 mod prune;
 mod row;
@@ -8,6 +10,7 @@ mod sink;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 use std::{path::Path, sync::Arc};
 

@@ -6,8 +6,13 @@ use whisper_protocol::{Appended, Envelope};
 use crate::clock::FAR;
 
 use super::{
-    row::{self, Keys},
-    tables::{BYTES, COUNTS, HASHES, HOURS, LOG, META, MINUTES, NEWEST, TOPICS, number},
+    block::{self, Position, Row},
+    cursor::find,
+    row::Keys,
+    tables::{
+        ARRIVALS, BLOCKS, BYTES, BlockKey, COUNTS, HASHES, HOURS, LARGE, META, MINUTES, NEWEST,
+        number,
+    },
 };
 
 /// Writes the envelopes that are not there yet. `minute`: the present, in minutes since 1970; `is_believed`: whether the clock is
@@ -22,15 +27,24 @@ pub(super) fn write<'a>(
 ) -> Result<Vec<Appended>, redb::Error> {
     let mut meta = transaction.open_table(META)?;
     let before = number(&meta, NEWEST)?;
-    let (appended, new, bytes) = write_log(transaction, before, envelopes)?;
-    let Some(&(_, newest)) = new.last() else { return Ok(appended) };
-    meta.insert(NEWEST, newest)?;
+    let (appended, mut new) = write_arrivals(transaction, before, envelopes)?;
+    let Some(last) = new.last() else { return Ok(appended) };
+    meta.insert(NEWEST, last.arrival)?;
+    let bytes: u64 = new.iter().map(|one| one.envelope.raw().len() as u64).sum();
     let bytes = number(&meta, BYTES)? + bytes;
     meta.insert(BYTES, bytes)?;
     write_minute(transaction, minute, is_believed, before + 1)?;
-    write_topics(transaction, new.clone())?;
     write_hours(transaction, &new)?;
+    write_blocks(transaction, &mut new)?;
+    write_counts(transaction, &new)?;
     Ok(appended)
+}
+
+/// An envelope that is not in the file yet.
+pub(super) struct New<'a> {
+    pub(super) envelope: &'a Envelope,
+    pub(super) keys: Keys,
+    pub(super) arrival: u64,
 }
 
 /// Writes when the envelopes from `first` on have arrived.
@@ -62,32 +76,27 @@ fn latest(minutes: &Table<'_, u64, u64>) -> Result<Option<(u64, u64)>, redb::Err
     Ok(minutes.last()?.map(|(minute, first)| (minute.value(), first.value())))
 }
 
-type New = Vec<(Keys, u64)>;
-
-/// Writes the log and the hashes. Returns the outcome of each envelope, the keys of the new ones, and their bytes.
-fn write_log<'a>(
+/// Writes the arrival numbers and the hashes. Returns the outcome of each envelope, and the new ones.
+fn write_arrivals<'a>(
     transaction: &WriteTransaction,
     mut newest: u64,
     envelopes: impl Iterator<Item = &'a Envelope>,
-) -> Result<(Vec<Appended>, New, u64), redb::Error> {
-    let mut log = transaction.open_table(LOG)?;
+) -> Result<(Vec<Appended>, Vec<New<'a>>), redb::Error> {
+    let mut arrivals = transaction.open_table(ARRIVALS)?;
     let mut hashes = transaction.open_table(HASHES)?;
     let envelopes: Vec<_> = envelopes.map(|envelope| (envelope, Keys::of(envelope))).collect();
     let mut order: Vec<usize> = (0..envelopes.len()).collect();
     order.sort_unstable_by_key(|index| (envelopes[*index].1.hash, *index));
-    let places = find(&hashes, &log, &envelopes, &order)?;
-    let (mut appended, mut new, mut bytes) = (Vec::<Appended>::new(), New::new(), 0);
-    let mut row = Vec::new();
-    for ((envelope, keys), place) in envelopes.iter().zip(&places) {
+    let places = Stored::open(transaction)?.find(&hashes, &envelopes, &order)?;
+    let (mut appended, mut new) = (Vec::<Appended>::new(), Vec::new());
+    for (&(envelope, keys), place) in envelopes.iter().zip(&places) {
         let arrival = match place {
             Place::Stored(arrival) => *arrival,
             Place::SameAs(index) => appended[*index].arrival,
             Place::New => {
                 newest += 1;
-                row::encode(envelope, &mut row);
-                log.insert(newest, row.as_slice())?;
-                bytes += envelope.raw().len() as u64;
-                new.push((*keys, newest));
+                arrivals.insert(newest, keys.topic)?;
+                new.push(New { envelope, keys, arrival: newest });
                 newest
             }
         };
@@ -96,7 +105,7 @@ fn write_log<'a>(
     for index in order.into_iter().filter(|index| matches!(places[*index], Place::New)) {
         hashes.insert((envelopes[index].1.hash, appended[index].arrival), ())?;
     }
-    Ok((appended, new, bytes))
+    Ok((appended, new))
 }
 
 /// Where an envelope is.
@@ -109,63 +118,127 @@ enum Place {
     New,
 }
 
-/// Finds the envelopes in the file. `order`: their indices, in the order of the hashes.
-fn find(
-    hashes: &Table<'_, (u64, u64), ()>,
-    log: &Table<'_, u64, &'static [u8]>,
-    envelopes: &[(&Envelope, Keys)],
-    order: &[usize],
-) -> Result<Vec<Place>, redb::Error> {
-    let mut places = vec![Place::New; envelopes.len()];
-    let mut row = Vec::new();
-    for group in
-        order.chunk_by(|first, second| envelopes[*first].1.hash == envelopes[*second].1.hash)
-    {
-        let hash = envelopes[group[0]].1.hash;
-        let stored = hashes.range((hash, 0)..=(hash, u64::MAX))?;
-        let stored: Vec<u64> =
-            stored.map(|entry| Ok(entry?.0.value().1)).collect::<Result<_, redb::Error>>()?;
-        for (count, &index) in group.iter().enumerate() {
-            let (envelope, _) = envelopes[index];
-            row::encode(envelope, &mut row);
-            for &arrival in &stored {
-                if log.get(arrival)?.is_some_and(|stored| stored.value() == row) {
-                    places[index] = Place::Stored(arrival);
-                }
-            }
-            let is_same = |earlier: &&usize| {
-                let earlier = envelopes[**earlier].0;
-                earlier.dialect() == envelope.dialect() && earlier.raw() == envelope.raw()
-            };
-            if let Place::New = places[index]
-                && let Some(&earlier) = group[..count].iter().find(is_same)
-            {
-                places[index] = Place::SameAs(earlier);
-            }
-        }
-    }
-    Ok(places)
+/// The envelopes in the file.
+struct Stored<'a> {
+    blocks: Table<'a, BlockKey, &'static [u8]>,
+    large: Table<'a, u64, &'static [u8]>,
 }
 
-fn write_topics(transaction: &WriteTransaction, mut new: New) -> Result<(), redb::Error> {
-    let mut topics = transaction.open_table(TOPICS)?;
-    let mut counts = transaction.open_table(COUNTS)?;
-    new.sort_unstable_by_key(|(keys, arrival)| (keys.topic, *arrival));
-    for group in new.chunk_by(|(first, _), (second, _)| first.topic == second.topic) {
-        let topic = group[0].0.topic;
-        for (keys, arrival) in group {
-            topics.insert((topic, *arrival), (keys.sent, keys.dialect))?;
+impl<'a> Stored<'a> {
+    fn open(transaction: &'a WriteTransaction) -> Result<Self, redb::Error> {
+        Ok(Self { blocks: transaction.open_table(BLOCKS)?, large: transaction.open_table(LARGE)? })
+    }
+
+    /// Finds envelopes. `order`: their indices, in the order of the hashes.
+    fn find(
+        &self,
+        hashes: &Table<'_, (u64, u64), ()>,
+        envelopes: &[(&Envelope, Keys)],
+        order: &[usize],
+    ) -> Result<Vec<Place>, redb::Error> {
+        let mut places = vec![Place::New; envelopes.len()];
+        for group in
+            order.chunk_by(|first, second| envelopes[*first].1.hash == envelopes[*second].1.hash)
+        {
+            let hash = envelopes[group[0]].1.hash;
+            let stored = hashes.range((hash, 0)..=(hash, u64::MAX))?;
+            let stored: Vec<u64> =
+                stored.map(|entry| Ok(entry?.0.value().1)).collect::<Result<_, redb::Error>>()?;
+            for (count, &index) in group.iter().enumerate() {
+                let (envelope, keys) = envelopes[index];
+                for &arrival in &stored {
+                    if self.has(arrival, envelope, keys)? {
+                        places[index] = Place::Stored(arrival);
+                    }
+                }
+                let is_same = |earlier: &&usize| {
+                    let earlier = envelopes[**earlier].0;
+                    earlier.dialect() == envelope.dialect() && earlier.raw() == envelope.raw()
+                };
+                if let Place::New = places[index]
+                    && let Some(&earlier) = group[..count].iter().find(is_same)
+                {
+                    places[index] = Place::SameAs(earlier);
+                }
+            }
         }
+        Ok(places)
+    }
+
+    /// Whether an envelope has this arrival number.
+    fn has(&self, arrival: u64, envelope: &Envelope, keys: Keys) -> Result<bool, redb::Error> {
+        let is_same = |row: Row<'_>| {
+            let is_same = match row.raw {
+                Some(raw) => raw == envelope.raw(),
+                None => self.large.get(arrival)?.is_some_and(|raw| raw.value() == envelope.raw()),
+            };
+            Ok(is_same && row.dialect == keys.dialect)
+        };
+        Ok(find(&self.blocks, keys.topic, arrival, is_same)?.unwrap_or(false))
+    }
+}
+
+/// Writes envelopes into the blocks of their topics, and sorts them by topic and arrival.
+pub(super) fn write_blocks(
+    transaction: &WriteTransaction,
+    new: &mut [New<'_>],
+) -> Result<(), redb::Error> {
+    let mut blocks = transaction.open_table(BLOCKS)?;
+    let mut large = transaction.open_table(LARGE)?;
+    new.sort_unstable_by_key(|one| (one.keys.topic, one.arrival));
+    for group in new.chunk_by(|first, second| first.keys.topic == second.keys.topic) {
+        let (topic, first) = (group[0].keys.topic, &group[0]);
+        let last = last_block(&blocks, topic)?;
+        let last = last.filter(|(_, block)| block::has_room(block, first.envelope.raw()));
+        let (mut begun, mut block) = last.unwrap_or((first.arrival, Vec::new()));
+        for one in group {
+            let raw = one.envelope.raw();
+            if !block::has_room(&block, raw) {
+                blocks.insert((topic, begun), block.as_slice())?;
+                block.clear();
+                begun = one.arrival;
+            }
+            block::push(&mut block, one.arrival, one.keys, raw);
+            if !block::is_inside(raw) {
+                large.insert(one.arrival, &raw[..])?;
+            }
+        }
+        blocks.insert((topic, begun), block.as_slice())?;
+    }
+    Ok(())
+}
+
+/// The last block of a topic, and the arrival number with which it was begun.
+///
+/// # Errors
+///
+/// If it is damaged: what is written after the damage could not be read.
+fn last_block(
+    blocks: &Table<'_, BlockKey, &'static [u8]>,
+    topic: u32,
+) -> Result<Option<(u64, Vec<u8>)>, redb::Error> {
+    let last = blocks.range((topic, 0)..=(topic, u64::MAX))?.next_back().transpose()?;
+    let Some((key, block)) = last else { return Ok(None) };
+    let block = block.value();
+    Position::START.seek(block, u64::MAX)?;
+    Ok(Some((key.value().1, block.to_vec())))
+}
+
+/// Counts envelopes that are sorted by topic.
+fn write_counts(transaction: &WriteTransaction, new: &[New<'_>]) -> Result<(), redb::Error> {
+    let mut counts = transaction.open_table(COUNTS)?;
+    for group in new.chunk_by(|first, second| first.keys.topic == second.keys.topic) {
+        let topic = group[0].keys.topic;
         let before = counts.get(topic)?.map_or(0, |count| count.value());
         counts.insert(topic, before + group.len() as u64)?;
     }
     Ok(())
 }
 
-fn write_hours(transaction: &WriteTransaction, new: &New) -> Result<(), redb::Error> {
+fn write_hours(transaction: &WriteTransaction, new: &[New<'_>]) -> Result<(), redb::Error> {
     let mut hours = transaction.open_table(HOURS)?;
     let mut sorted: Vec<(u32, u64)> =
-        new.iter().map(|(keys, arrival)| (keys.sent / 3600, *arrival)).collect();
+        new.iter().map(|one| (one.keys.sent / 3600, one.arrival)).collect();
     sorted.sort_unstable();
     for group in sorted.chunk_by(|first, second| first.0 == second.0) {
         let (hour, first) = group[0];

@@ -14,11 +14,15 @@ use crate::{
 };
 
 use super::{
-    row::{self, Keys},
-    tables::{COUNTS, HASHES, HOURS, LOG, META, NEWEST, REMOVED, TOPICS, number},
+    block::{Damaged, Row},
+    cursor::{Cursor, Lookup, envelope_of, find},
+    row::hash_key,
+    tables::{
+        ARRIVALS, BLOCKS, BlockKey, COUNTS, HASHES, HOURS, LARGE, META, NEWEST, REMOVED, number,
+    },
 };
 
-/// Bytes of a row of the log that cost as much as another row: it is read as a whole.
+/// Bytes of an envelope that cost as much as another row when all topics are read.
 const ROW_BYTES: usize = 1024;
 
 /// The answer to a query, for which at most `max_skipped` rows are read that are not asked for.
@@ -30,8 +34,13 @@ pub(super) fn read(
     store.read(|transaction| {
         let meta = transaction.open_table(META)?;
         let newest = number(&meta, NEWEST)?;
+        let tables = Tables {
+            arrivals: transaction.open_table(ARRIVALS)?,
+            blocks: transaction.open_table(BLOCKS)?,
+            large: transaction.open_table(LARGE)?,
+        };
         let page = Page {
-            log: transaction.open_table(LOG)?,
+            tables: &tables,
             query,
             envelopes: Vec::new(),
             bytes: 0,
@@ -43,9 +52,16 @@ pub(super) fn read(
     })
 }
 
+/// Where the envelopes are.
+struct Tables {
+    arrivals: ReadOnlyTable<u64, u32>,
+    blocks: ReadOnlyTable<BlockKey, &'static [u8]>,
+    large: ReadOnlyTable<u64, &'static [u8]>,
+}
+
 /// A page that is being filled.
 struct Page<'a> {
-    log: ReadOnlyTable<u64, &'static [u8]>,
+    tables: &'a Tables,
     query: &'a HistoryQuery,
     envelopes: Vec<StoredEnvelope>,
     bytes: usize,
@@ -61,24 +77,21 @@ enum Room {
     None,
 }
 
-/// The next row of a topic: its arrival number, its time of sending and its dialect.
-type Head = (u64, u32, u8);
-
 impl Page<'_> {
     fn read(mut self, transaction: &ReadTransaction) -> Result<HistoryPage, redb::Error> {
         let arrivals = self.arrivals(transaction)?;
         let end = match &self.query.filter {
             _ if arrivals.is_empty() => End::Whole,
-            HistoryFilter::All => self.read_log(arrivals)?,
+            HistoryFilter::All => self.read_all(None, arrivals)?,
             HistoryFilter::Topics(topics) => {
                 let mut topics: Vec<u32> = topics.iter().copied().map(keys::topic_key).collect();
                 topics.sort_unstable();
                 topics.dedup();
-                self.read_topics(transaction, &topics, arrivals)?
+                self.read_topics(&topics, arrivals)?
             }
             HistoryFilter::Bloom(bloom) => match topics_in(transaction, bloom)? {
-                None => self.read_log(arrivals)?,
-                Some(topics) => self.read_topics(transaction, &topics, arrivals)?,
+                None => self.read_all(Some(bloom), arrivals)?,
+                Some(topics) => self.read_topics(&topics, arrivals)?,
             },
             HistoryFilter::Hashes(hashes) => self.read_hashes(transaction, hashes, arrivals)?,
         };
@@ -118,16 +131,32 @@ impl Page<'_> {
         Ok(first.max(least)..=last.min(greatest))
     }
 
-    fn read_log(&mut self, arrivals: RangeInclusive<u64>) -> Result<End, redb::Error> {
-        for entry in self.log.range(arrivals)? {
-            let (arrival, row) = entry?;
-            let (arrival, row) = (arrival.value(), row.value());
-            let envelope = row::decode(arrival, row)?;
-            if self.query.asks_for(arrival, &envelope) {
-                if self.put(StoredEnvelope { arrival, envelope }) == Room::None {
-                    return Ok(End::Full);
+    /// Reads the envelopes of all topics, or of those in a bloom.
+    fn read_all(
+        &mut self,
+        bloom: Option<&Bloom>,
+        arrivals: RangeInclusive<u64>,
+    ) -> Result<End, redb::Error> {
+        let tables = self.tables;
+        let mut rows = Lookup::new(&tables.blocks);
+        for entry in tables.arrivals.range(arrivals)? {
+            let (arrival, topic) = entry?;
+            let (arrival, topic) = (arrival.value(), topic.value());
+            let is_in = |bloom: &Bloom| bloom.contains(&Bloom::of(keys::topic_of(topic)));
+            let mut cost = 1;
+            if bloom.is_none_or(is_in) {
+                let stored = rows.read(topic, arrival, |row| {
+                    cost += row.size as usize / ROW_BYTES;
+                    self.is_wanted(&row).then(|| self.stored(&row)).transpose()
+                })?;
+                if let Some(stored) = stored {
+                    if self.put(stored) == Room::None {
+                        return Ok(End::Full);
+                    }
+                    continue;
                 }
-            } else if !self.effort.skip(1 + row.len() / ROW_BYTES) {
+            }
+            if !self.effort.skip(cost) {
                 return Ok(End::Enough(arrival));
             }
         }
@@ -137,31 +166,32 @@ impl Page<'_> {
     /// Merges the envelopes of the topics, in the order of their arrival.
     fn read_topics(
         &mut self,
-        transaction: &ReadTransaction,
         topics: &[u32],
         arrivals: RangeInclusive<u64>,
     ) -> Result<End, redb::Error> {
-        let table = transaction.open_table(TOPICS)?;
         let (first, last) = arrivals.into_inner();
-        let mut ranges = Vec::with_capacity(topics.len());
+        let mut cursors = Vec::with_capacity(topics.len());
         let mut heads = BinaryHeap::with_capacity(topics.len());
         for &topic in topics {
-            let mut range = table.range((topic, first)..=(topic, last))?;
-            if let Some(head) = next_of(&mut range)? {
-                heads.push(Reverse((head, ranges.len())));
-                ranges.push(range);
+            let cursor = Cursor::new(&self.tables.blocks, topic, first, last)?;
+            if let Some(row) = cursor.row()? {
+                heads.push(Reverse((row.arrival, cursors.len())));
+                cursors.push(cursor);
             }
         }
-        while let Some(Reverse(((arrival, sent, dialect), index))) = heads.pop() {
-            if self.is_wanted(sent, dialect) {
-                if self.put_arrival(arrival)? == Room::None {
+        while let Some(Reverse((arrival, index))) = heads.pop() {
+            let cursor = &mut cursors[index];
+            if let Some(row) = cursor.row()?.filter(|row| self.is_wanted(row)) {
+                let stored = self.stored(&row)?;
+                if self.put(stored) == Room::None {
                     return Ok(End::Full);
                 }
             } else if !self.effort.skip(1) {
                 return Ok(End::Enough(arrival));
             }
-            if let Some(next) = next_of(&mut ranges[index])? {
-                heads.push(Reverse((next, index)));
+            cursor.advance()?;
+            if let Some(row) = cursor.row()? {
+                heads.push(Reverse((row.arrival, index)));
             }
         }
         Ok(End::Whole)
@@ -176,7 +206,7 @@ impl Page<'_> {
         let table = transaction.open_table(HASHES)?;
         let mut found = Vec::new();
         for hash in hashes {
-            let key = row::hash_key(hash);
+            let key = hash_key(hash);
             for entry in table.range((key, 0)..=(key, u64::MAX))? {
                 let (_, arrival) = entry?.0.value();
                 if arrivals.contains(&arrival) {
@@ -187,12 +217,12 @@ impl Page<'_> {
         found.sort_unstable();
         found.dedup();
         for (arrival, hash) in found {
-            let Some(stored) = self.log.get(arrival)? else { continue };
-            let envelope = row::decode(arrival, stored.value())?;
-            let Keys { sent, dialect, .. } = Keys::of(&envelope);
-            if envelope.hash() == hash
-                && self.is_wanted(sent, dialect)
-                && self.put(StoredEnvelope { arrival, envelope }) == Room::None
+            let Some(topic) = self.tables.arrivals.get(arrival)? else { continue };
+            let read = |row: Row<'_>| self.is_wanted(&row).then(|| self.stored(&row)).transpose();
+            let stored = find(&self.tables.blocks, topic.value(), arrival, read)?;
+            let stored = stored.ok_or(Damaged::Missing { arrival })?;
+            if let Some(stored) = stored.filter(|stored| stored.envelope.hash() == hash)
+                && self.put(stored) == Room::None
             {
                 return Ok(End::Full);
             }
@@ -201,17 +231,15 @@ impl Page<'_> {
     }
 
     /// Whether an envelope has the time and the dialect that are asked for.
-    fn is_wanted(&self, sent: u32, dialect: u8) -> bool {
+    fn is_wanted(&self, row: &Row<'_>) -> bool {
         let query = self.query;
-        query.dialect.is_none_or(|wanted| keys::dialect_byte(wanted) == dialect)
-            && query.sent.contains(&sent)
+        query.dialect.is_none_or(|wanted| keys::dialect_byte(wanted) == row.dialect)
+            && query.sent.contains(&row.sent)
     }
 
-    fn put_arrival(&mut self, arrival: u64) -> Result<Room, redb::Error> {
-        let stored = self.log.get(arrival)?;
-        let missing = || redb::Error::Corrupted(format!("envelope {arrival} is missing"));
-        let envelope = row::decode(arrival, stored.ok_or_else(missing)?.value())?;
-        Ok(self.put(StoredEnvelope { arrival, envelope }))
+    fn stored(&self, row: &Row<'_>) -> Result<StoredEnvelope, redb::Error> {
+        let envelope = envelope_of(row, &self.tables.large)?;
+        Ok(StoredEnvelope { arrival: row.arrival, envelope })
     }
 
     /// Puts an envelope that is asked for into the page.
@@ -228,16 +256,7 @@ impl Page<'_> {
     }
 }
 
-/// The next row of a topic.
-fn next_of(
-    range: &mut redb::Range<'_, (u32, u64), (u32, u8)>,
-) -> Result<Option<Head>, redb::Error> {
-    let Some((key, value)) = range.next().transpose()? else { return Ok(None) };
-    let ((_, arrival), (sent, dialect)) = (key.value(), value.value());
-    Ok(Some((arrival, sent, dialect)))
-}
-
-/// The topics of the archive that are in a bloom; `None` if all of them are, or if to read the log costs less.
+/// The topics of the archive that are in a bloom; `None` if all of them are, or if it costs less to read all envelopes.
 fn topics_in(
     transaction: &ReadTransaction,
     bloom: &Bloom,

@@ -1,10 +1,17 @@
 //! Removing old envelopes.
 
-use node_store::redb::{self, ReadableTable as _, Table, WriteTransaction};
+use node_store::redb::{
+    self, ReadableTable as _, ReadableTableMetadata as _, Table, WriteTransaction,
+};
 
 use super::{
-    row::{self, Keys},
-    tables::{BYTES, COUNTS, HASHES, HOURS, LOG, META, MINUTES, REMOVED, TOPICS, number},
+    block::Position,
+    cursor::{Lookup, envelope_of},
+    row::hash_key,
+    tables::{
+        ARRIVALS, BLOCKS, BYTES, BlockKey, COUNTS, HASHES, HOURS, LARGE, META, MINUTES, REMOVED,
+        number,
+    },
 };
 use crate::Retention;
 
@@ -22,36 +29,95 @@ pub(super) fn prune(
         Some(age) => arrived_before(transaction, minute.saturating_sub(age.as_secs() / 60))?,
         None => 0,
     };
-    let mut bytes = number(&meta, BYTES)?;
-    let (mut removed, mut damaged, mut last) = (Vec::new(), Vec::new(), None);
-    {
-        let log = transaction.open_table(LOG)?;
-        for entry in log.iter()?.take(SLICE) {
-            let (arrival, row) = entry?;
-            let too_many = retention.max_bytes.is_some_and(|max| bytes > max);
-            if arrival.value() > old && !too_many {
-                break;
-            }
-            let (arrival, row) = (arrival.value(), row.value());
-            bytes = bytes.saturating_sub(row::size(row));
-            last = Some(arrival);
-            match row::decode(arrival, row) {
-                Ok(envelope) => removed.push((Keys::of(&envelope), arrival)),
-                Err(error) => {
-                    tracing::warn!(%error, "an old envelope that cannot be read is removed");
-                    damaged.push(arrival);
-                }
-            }
-        }
-    }
-    let Some(last) = last else { return Ok(false) };
-    let more = removed.len() + damaged.len() == SLICE;
-    remove(transaction, removed)?;
-    remove_damaged(transaction, &damaged)?;
+    let slice = Slice::read(transaction, old, retention.max_bytes, number(&meta, BYTES)?)?;
+    let Some(&(_, last)) = slice.removed.last() else { return Ok(false) };
+    let more = slice.removed.len() == SLICE;
+    let bytes = slice.bytes_left;
+    let is_empty = slice.remove(transaction, last)?;
     forget_times(transaction, last)?;
-    meta.insert(BYTES, bytes)?;
+    // The bytes of what was damaged may not be known.
+    meta.insert(BYTES, if is_empty { 0 } else { bytes })?;
     meta.insert(REMOVED, last)?;
     Ok(more)
+}
+
+/// What is removed.
+struct Slice {
+    /// Topics and arrival numbers, in the order of arrival.
+    removed: Vec<(u32, u64)>,
+    /// Their hashes and arrival numbers, of those that can be read.
+    hashes: Vec<(u64, u64)>,
+    /// The arrival numbers of those that cannot be read.
+    damaged: Vec<u64>,
+    bytes_left: u64,
+}
+
+impl Slice {
+    /// Reads what is up to the arrival number `old`, or beyond `max_bytes`.
+    fn read(
+        transaction: &WriteTransaction,
+        old: u64,
+        max_bytes: Option<u64>,
+        bytes: u64,
+    ) -> Result<Self, redb::Error> {
+        let arrivals = transaction.open_table(ARRIVALS)?;
+        let blocks = transaction.open_table(BLOCKS)?;
+        let large = transaction.open_table(LARGE)?;
+        let mut rows = Lookup::new(&blocks);
+        let (removed, hashes, damaged) = (Vec::new(), Vec::new(), Vec::new());
+        let mut slice = Self { removed, hashes, damaged, bytes_left: bytes };
+        for entry in arrivals.iter()?.take(SLICE) {
+            let (arrival, topic) = entry?;
+            let (arrival, topic) = (arrival.value(), topic.value());
+            let is_too_much = max_bytes.is_some_and(|max| slice.bytes_left > max);
+            if arrival > old && !is_too_much {
+                break;
+            }
+            slice.removed.push((topic, arrival));
+            let hash = rows.read(topic, arrival, |row| {
+                slice.bytes_left = slice.bytes_left.saturating_sub(row.size.into());
+                Ok(hash_key(envelope_of(&row, &large)?.hash()))
+            });
+            match hash {
+                Ok(hash) => slice.hashes.push((hash, arrival)),
+                Err(error @ redb::Error::Corrupted(_)) => {
+                    tracing::warn!(%error, "an old envelope that cannot be read is removed");
+                    slice.damaged.push(arrival);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(slice)
+    }
+
+    /// Removes it. Returns whether nothing is left.
+    fn remove(mut self, transaction: &WriteTransaction, last: u64) -> Result<bool, redb::Error> {
+        let mut arrivals = transaction.open_table(ARRIVALS)?;
+        arrivals.retain_in(..=last, |_, _| false)?;
+        transaction.open_table(LARGE)?.retain_in(..=last, |_, _| false)?;
+        self.remove_hashes(&mut transaction.open_table(HASHES)?)?;
+        let mut blocks = transaction.open_table(BLOCKS)?;
+        let mut counts = transaction.open_table(COUNTS)?;
+        self.removed.sort_unstable();
+        for group in self.removed.chunk_by(|(first, _), (second, _)| first == second) {
+            let topic = group[0].0;
+            let is_left = lower(&mut counts, topic, group.len() as u64)?;
+            cut(&mut blocks, topic, last, is_left)?;
+        }
+        Ok(arrivals.is_empty()?)
+    }
+
+    fn remove_hashes(&mut self, hashes: &mut Table<'_, (u64, u64), ()>) -> Result<(), redb::Error> {
+        self.hashes.sort_unstable();
+        for key in &self.hashes {
+            hashes.remove(key)?;
+        }
+        // It is not known which hash they have.
+        if !self.damaged.is_empty() {
+            hashes.retain(|(_, arrival), ()| self.damaged.binary_search(&arrival).is_err())?;
+        }
+        Ok(())
+    }
 }
 
 /// The greatest arrival number of those that arrived before this minute.
@@ -64,57 +130,51 @@ fn arrived_before(transaction: &WriteTransaction, minute: u64) -> Result<u64, re
     }
 }
 
-fn remove(
-    transaction: &WriteTransaction,
-    mut removed: Vec<(Keys, u64)>,
-) -> Result<(), redb::Error> {
-    let mut log = transaction.open_table(LOG)?;
-    let mut hashes = transaction.open_table(HASHES)?;
-    let mut topics = transaction.open_table(TOPICS)?;
-    let mut counts = transaction.open_table(COUNTS)?;
-    for (keys, arrival) in &removed {
-        log.remove(arrival)?;
-        hashes.remove((keys.hash, *arrival))?;
-    }
-    removed.sort_unstable_by_key(|(keys, arrival)| (keys.topic, *arrival));
-    for group in removed.chunk_by(|(first, _), (second, _)| first.topic == second.topic) {
-        let topic = group[0].0.topic;
-        for (_, arrival) in group {
-            topics.remove((topic, *arrival))?;
-        }
-        lower(&mut counts, topic, group.len() as u64)?;
-    }
-    Ok(())
-}
-
-/// Removes rows that cannot be read. The indices are looked through, because it is not known where they have them.
-fn remove_damaged(transaction: &WriteTransaction, damaged: &[u64]) -> Result<(), redb::Error> {
-    if damaged.is_empty() {
-        return Ok(());
-    }
-    let is_left = |arrival| damaged.binary_search(&arrival).is_err();
-    let mut log = transaction.open_table(LOG)?;
-    for arrival in damaged {
-        log.remove(arrival)?;
-    }
-    transaction.open_table(HASHES)?.retain(|(_, arrival), ()| is_left(arrival))?;
-    let mut counts = transaction.open_table(COUNTS)?;
-    let mut of_topics = Vec::new();
-    transaction.open_table(TOPICS)?.retain(|(topic, arrival), _| {
-        let is_left = is_left(arrival);
-        of_topics.extend((!is_left).then_some(topic));
-        is_left
-    })?;
-    of_topics.into_iter().try_for_each(|topic| lower(&mut counts, topic, 1))
-}
-
-/// A topic has fewer envelopes.
-fn lower(counts: &mut Table<'_, u32, u64>, topic: u32, removed: u64) -> Result<(), redb::Error> {
+/// A topic has fewer envelopes. Returns whether any is left.
+fn lower(counts: &mut Table<'_, u32, u64>, topic: u32, removed: u64) -> Result<bool, redb::Error> {
     let before = counts.get(topic)?.map_or(0, |count| count.value());
-    match before.saturating_sub(removed) {
+    let left = before.saturating_sub(removed);
+    match left {
         0 => counts.remove(topic)?,
         left => counts.insert(topic, left)?,
     };
+    Ok(left > 0)
+}
+
+/// Removes the envelopes of a topic up to an arrival number. `is_left`: whether later ones are left.
+fn cut(
+    blocks: &mut Table<'_, BlockKey, &'static [u8]>,
+    topic: u32,
+    last: u64,
+    is_left: bool,
+) -> Result<(), redb::Error> {
+    let mut begun = Vec::new();
+    for entry in blocks.range((topic, 0)..=(topic, last))? {
+        begun.push(entry?.0.value());
+    }
+    // Only the last one can have later envelopes.
+    let newest = if is_left { begun.pop() } else { None };
+    for key in begun {
+        blocks.remove(key)?;
+    }
+    let Some(key) = newest else { return Ok(()) };
+    let rest = blocks.get(key)?.map(|block| {
+        let block = block.value();
+        Position::START
+            .seek(block, last.saturating_add(1))
+            .map(|position| position.rest(block).to_vec())
+    });
+    match rest {
+        Some(Ok(rest)) if rest.is_empty() => {
+            blocks.remove(key)?;
+        }
+        Some(Ok(rest)) => {
+            blocks.insert(key, rest.as_slice())?;
+        }
+        // It is removed with its last envelope.
+        Some(Err(error)) => tracing::warn!(%error, "a damaged block is kept"),
+        None => {}
+    }
     Ok(())
 }
 

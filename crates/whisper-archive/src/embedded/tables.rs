@@ -1,19 +1,25 @@
 //! The tables in the file.
 
+use super::upgrade;
 use node_store::{
     Layout, OnDamage,
     redb::{self, ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction},
 };
 
-/// Arrival number → an envelope, as in `row`.
-pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
+/// Arrival number → topic.
+pub(super) const ARRIVALS: TableDefinition<'_, u64, u32> = TableDefinition::new("arrivals");
+
+/// Topic, and the arrival number with which a block was begun.
+pub(super) type BlockKey = (u32, u64);
+
+/// The envelopes, as in `block`: those of a topic are together.
+pub(super) const BLOCKS: TableDefinition<'_, BlockKey, &[u8]> = TableDefinition::new("blocks");
+
+/// Arrival number → the RLP of an envelope that is larger than a block.
+pub(super) const LARGE: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("large");
 
 /// The first 8 bytes of the hash of an envelope, and its arrival number. Two envelopes can have the same 8 bytes.
 pub(super) const HASHES: TableDefinition<'_, (u64, u64), ()> = TableDefinition::new("hashes");
-
-/// Topic and arrival number → time of sending and dialect.
-pub(super) const TOPICS: TableDefinition<'_, (u32, u64), (u32, u8)> =
-    TableDefinition::new("topics");
 
 /// Topic → number of envelopes with it.
 pub(super) const COUNTS: TableDefinition<'_, u32, u64> = TableDefinition::new("counts");
@@ -38,18 +44,19 @@ pub(super) const BYTES: &str = "bytes";
 
 pub(super) const LAYOUT: Layout = Layout {
     what: "the archive",
-    version: 1,
+    version: 2,
     create: |transaction| {
-        transaction.open_table(LOG)?;
+        transaction.open_table(ARRIVALS)?;
+        transaction.open_table(BLOCKS)?;
+        transaction.open_table(LARGE)?;
         transaction.open_table(HASHES)?;
-        transaction.open_table(TOPICS)?;
         transaction.open_table(COUNTS)?;
         transaction.open_table(HOURS)?;
         transaction.open_table(MINUTES)?;
         transaction.open_table(META)?;
         Ok(())
     },
-    upgrades: &[],
+    upgrades: &[upgrade::from_1],
     on_damage: OnDamage::MoveAside,
 };
 

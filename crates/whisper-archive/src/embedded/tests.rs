@@ -1,18 +1,22 @@
 //! What is particular to the file: its restarts, what it removes, and damage.
 
+mod blocks;
+mod model;
+mod upgrade;
+
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
-use node_store::redb::{ReadTransaction, ReadableTableMetadata as _};
+use node_store::redb::{ReadTransaction, ReadableTable as _, ReadableTableMetadata as _};
 use p2p_world::{ClockedWorld, SystemWorld};
 use tempfile::TempDir;
 use tokio::time::sleep;
 use whisper_envelope::Unsealed;
 use whisper_protocol::{Bloom, HistoryFilter, Topic};
 
-use super::*;
+use super::{block::Position, *};
 
 const HOUR: u64 = 3600;
 
@@ -94,11 +98,7 @@ async fn an_archive_in_which_damage_was_found_is_moved_aside_at_the_next_start()
     let (archive, _) = place.open(Retention::default());
     let id = archive.id();
     archive.append(envelopes(0..3)).await.unwrap();
-    let damaged = archive.store.write(|transaction| {
-        transaction.open_table(tables::LOG)?.insert(2, &[6, 0xc0][..])?;
-        Ok(())
-    });
-    damaged.unwrap();
+    damage(&archive, 1, 2);
     assert_eq!(archive.damage().found(), None);
     let error = archive.page(HistoryQuery::new(HistoryFilter::All)).await.unwrap_err();
     assert!(error.is_damage());
@@ -138,18 +138,45 @@ async fn a_copy_that_was_renewed_has_another_id_and_the_same_envelopes() {
     assert_eq!(all(&archive).await.len(), 3);
 }
 
-/// The number of rows of the log and of each index.
-fn rows(archive: &EmbeddedArchive) -> [u64; 5] {
+/// The number of rows of each table: arrivals, hashes, blocks, large envelopes, topics and hours.
+fn rows(archive: &EmbeddedArchive) -> [u64; 6] {
     let count = |transaction: &ReadTransaction| {
         Ok([
-            transaction.open_table(tables::LOG)?.len()?,
+            transaction.open_table(tables::ARRIVALS)?.len()?,
             transaction.open_table(tables::HASHES)?.len()?,
-            transaction.open_table(tables::TOPICS)?.len()?,
+            transaction.open_table(tables::BLOCKS)?.len()?,
+            transaction.open_table(tables::LARGE)?.len()?,
             transaction.open_table(tables::COUNTS)?.len()?,
             transaction.open_table(tables::HOURS)?.len()?,
         ])
     };
     archive.store.read(count).unwrap()
+}
+
+/// Makes the RLP of an envelope unreadable. `topic`: the first byte of its topic.
+fn damage(archive: &EmbeddedArchive, topic: u8, arrival: u64) {
+    change_block(archive, topic, |block| {
+        let position = Position::START.seek(block, arrival).unwrap();
+        let (row, _) = position.read(block).unwrap().unwrap();
+        assert_eq!(row.arrival, arrival);
+        let raw = block.len() - position.rest(block).len() + block::HEADER;
+        block[raw] = 0x80;
+    });
+}
+
+/// Changes the last block of a topic.
+fn change_block(archive: &EmbeddedArchive, topic: u8, change: impl FnOnce(&mut Vec<u8>)) {
+    let topic = u32::from_be_bytes([topic, 1, 2, 3]);
+    let changed = archive.store.write(|transaction| {
+        let mut blocks = transaction.open_table(tables::BLOCKS)?;
+        let last = blocks.range((topic, 0)..=(topic, u64::MAX))?.next_back().unwrap()?;
+        let (key, mut block) = (last.0.value(), last.1.value().to_vec());
+        drop(last);
+        change(&mut block);
+        blocks.insert(key, block.as_slice())?;
+        Ok(())
+    });
+    changed.unwrap();
 }
 
 /// Waits until the archive has removed what it should have removed by now.
@@ -180,7 +207,7 @@ async fn what_is_too_old_is_removed() {
     place.clock.fetch_add(3 * HOUR, Relaxed);
     pruned().await;
     assert_eq!(all(&archive).await, []);
-    assert_eq!(rows(&archive), [0; 5], "nothing is left in the indices");
+    assert_eq!(rows(&archive), [0; 6], "nothing is left in the indices");
     let again = archive.append(envelopes(0..1)).await.unwrap();
     assert_eq!(again, [Appended { arrival: 1504, known: false }]);
     assert_eq!(by_topics(&archive).await, [1504]);
@@ -205,7 +232,7 @@ async fn a_clock_that_was_ahead_for_a_moment_removes_nothing_and_does_not_stop_t
     assert_eq!(by_topics(&archive).await, [4, 5], "the others are too old");
     place.clock.fetch_add(HOUR, Relaxed);
     pruned().await;
-    assert_eq!(rows(&archive), [0; 5]);
+    assert_eq!(rows(&archive), [0; 6]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,7 +246,7 @@ async fn a_node_that_was_away_for_long_removes_nothing_at_its_start() {
     pruned().await;
     assert_eq!(all(&archive).await.len(), 3, "the clock may be wrong");
     sleep(Duration::from_secs(HOUR)).await;
-    assert_eq!(rows(&archive), [0; 5]);
+    assert_eq!(rows(&archive), [0; 6]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -241,14 +268,10 @@ async fn an_old_row_that_cannot_be_read_does_not_stop_the_removal() {
     let max_age = Some(Duration::from_secs(HOUR));
     let (archive, _) = place.open(Retention { max_age, max_bytes: None });
     archive.append(envelopes(0..6)).await.unwrap();
-    let damaged = archive.store.write(|transaction| {
-        transaction.open_table(tables::LOG)?.insert(2, &[6, 0xc0][..])?;
-        Ok(())
-    });
-    damaged.unwrap();
+    damage(&archive, 1, 2);
     place.clock.fetch_add(2 * HOUR, Relaxed);
     pruned().await;
-    assert_eq!(rows(&archive), [0; 5], "nothing is left in the log and the indices");
+    assert_eq!(rows(&archive), [0; 6], "nothing is left in any table");
     let page = archive.page(HistoryQuery::new(HistoryFilter::All)).await.unwrap();
     assert_eq!(page.oldest, 7);
 }
@@ -322,11 +345,7 @@ async fn a_row_that_cannot_be_read_is_not_left_out() {
     let place = Place::new();
     let (archive, _) = place.open(Retention::default());
     archive.append(envelopes(0..3)).await.unwrap();
-    let damaged = archive.store.write(|transaction| {
-        transaction.open_table(tables::LOG)?.insert(2, &[6, 0xc0][..])?;
-        Ok(())
-    });
-    damaged.unwrap();
+    damage(&archive, 1, 2);
     let refused = archive.page(HistoryQuery::new(HistoryFilter::All)).await.unwrap_err();
     let text = whisper_protocol::identity::causes(&refused).to_string();
     assert!(text.contains("is damaged") && text.contains("envelope 2"), "{text}");
@@ -338,11 +357,7 @@ async fn a_bloom_reads_no_envelope_of_another_topic() {
     let (archive, _) = place.open(Retention::default());
     archive.append(envelopes(0..3)).await.unwrap();
     // Who reads this row fails.
-    let damaged = archive.store.write(|transaction| {
-        transaction.open_table(tables::LOG)?.insert(3, &[6, 0xc0][..])?;
-        Ok(())
-    });
-    damaged.unwrap();
+    damage(&archive, 2, 3);
     let bloom = |topic| HistoryFilter::Bloom(Box::new(Bloom::of(Topic([topic, 1, 2, 3]))));
     let page = archive.page(HistoryQuery::new(bloom(0))).await.unwrap();
     // The bits of the topic of the second envelope are among those of the first.
