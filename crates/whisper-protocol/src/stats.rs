@@ -176,7 +176,7 @@ stats! {
             sent: ArchiveSent,
         }
         drop {
-            /// An envelope was not stored because too much waited for the archive.
+            /// An envelope was not stored: too much waited for the archive, or the archive was given up because it is damaged.
             lost: Unarchived,
         }
     }

@@ -17,9 +17,11 @@ use whisper_envelope::Envelope;
 
 use super::{Archive, ArchiveError};
 use crate::{
+    clock::Clock,
     delivery::arrival::Source,
+    drops::Occurrence,
     lock::lock,
-    stats::{Counter, counters::Counters},
+    stats::{Counter, Reason, counters::Counters},
 };
 
 /// Maximum number of bytes that wait for the archive. Beyond it, the source that holds the most loses its newest envelope.
@@ -51,35 +53,42 @@ pub(crate) struct Recorder {
     arrived: Notify,
     /// Notified when something was appended.
     room: Notify,
+    clock: Clock,
     counters: Arc<Counters>,
 }
 
 #[derive(Debug)]
 struct State {
     archive: Option<Arc<dyn Archive>>,
+    /// Whether the last archive was given up, and there is no other one: what comes is lost.
+    is_given_up: bool,
     queue: Queue,
 }
 
 impl State {
     fn empty() -> Self {
         // An envelope of the largest size is one turn.
-        Self { archive: None, queue: Queue::new(1 << 20, MAX_BYTES) }
+        Self { archive: None, is_given_up: false, queue: Queue::new(1 << 20, MAX_BYTES) }
     }
 }
 
 impl Recorder {
-    pub(crate) fn new(counters: Arc<Counters>) -> Self {
+    /// `clock`: when something was lost.
+    pub(crate) fn new(clock: Clock, counters: Arc<Counters>) -> Self {
         let state = Mutex::new(State::empty());
-        Self { state, arrived: Notify::new(), room: Notify::new(), counters }
+        Self { state, arrived: Notify::new(), room: Notify::new(), clock, counters }
     }
 
     /// Envelopes go to this archive from now on.
     pub(crate) fn set_archive(&self, archive: Arc<dyn Archive>) {
-        lock(&self.state).archive = Some(archive);
+        let mut state = lock(&self.state);
+        (state.archive, state.is_given_up) = (Some(archive), false);
+        drop(state);
         self.arrived.notify_one();
     }
 
-    /// Queues new envelopes. Returns those that lose their place, each with its source and its hash.
+    /// Queues new envelopes. Returns those that are lost, each with its source and its hash: they lose their place, or the archive
+    /// was given up.
     #[must_use]
     pub(crate) fn offer<'a>(
         &self,
@@ -87,6 +96,9 @@ impl Recorder {
         new: impl Iterator<Item = &'a Envelope>,
     ) -> Vec<(Source, [u8; 32])> {
         let mut state = lock(&self.state);
+        if state.is_given_up {
+            return new.map(|envelope| (source, *envelope.hash())).collect();
+        }
         if state.archive.is_none() {
             return Vec::new();
         }
@@ -134,10 +146,9 @@ impl Recorder {
         loop {
             match self.take() {
                 Some((archive, envelopes)) => {
-                    let count = envelopes.len();
-                    let appended = self.append(&*archive, envelopes, &stop, end.as_mut()).await;
+                    let appended = self.append(&*archive, &envelopes, &stop, end.as_mut()).await;
                     if let Err(error) = appended {
-                        let (error, count) = (causes(&error), count + self.give_up(&archive));
+                        let (error, count) = (causes(&error), self.give_up(&archive, envelopes));
                         tracing::error!(
                             %error,
                             count,
@@ -170,18 +181,26 @@ impl Recorder {
         (!envelopes.is_empty()).then_some((archive, envelopes))
     }
 
-    /// Stores nothing more in this archive. Returns the number of envelopes that waited for it.
-    fn give_up(&self, archive: &Arc<dyn Archive>) -> usize {
+    /// Stores nothing more in this archive. `lost`: the envelopes that it did not take. Returns the number of these, and of those that
+    /// waited for it.
+    fn give_up(&self, archive: &Arc<dyn Archive>, mut lost: Vec<Envelope>) -> usize {
         let mut state = lock(&self.state);
         let is_present =
             state.archive.as_ref().is_some_and(|present| Arc::ptr_eq(present, archive));
-        if !is_present {
-            return 0; // what waits is for another one
+        // Otherwise what waits is for another one.
+        if is_present {
+            let mut given_up = std::mem::replace(&mut *state, State::empty());
+            state.is_given_up = true;
+            lost.extend(std::iter::from_fn(|| given_up.queue.pop()).map(|job| job.item));
         }
-        let waiting = std::mem::replace(&mut *state, State::empty()).queue.len();
         drop(state);
         self.room.notify_waiters();
-        waiting
+        let now = self.clock.now();
+        for envelope in &lost {
+            let occurrence = Occurrence::at(now).of(envelope.hash());
+            self.counters.record(Reason::Unarchived, occurrence);
+        }
+        lost.len()
     }
 
     /// Appends until it succeeds: nothing is lost while the disk is full for a moment. It gives up when the archive is damaged, when
@@ -189,7 +208,7 @@ impl Recorder {
     async fn append(
         &self,
         archive: &dyn Archive,
-        envelopes: Vec<Envelope>,
+        envelopes: &[Envelope],
         stop: &CancellationToken,
         mut end: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<(), ArchiveError> {
@@ -197,7 +216,7 @@ impl Recorder {
         loop {
             let appended = tokio::select! {
                 biased;
-                appended = archive.append(envelopes.clone()) => appended,
+                appended = archive.append(envelopes.to_vec()) => appended,
                 () = end.as_mut() => Err(ArchiveError::new("it does not answer")),
             };
             let error = match appended {

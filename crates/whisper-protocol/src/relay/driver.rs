@@ -68,7 +68,7 @@ impl RelayDriver {
     ) -> Self {
         let (clock, expiry) = (corrector.corrected(), Notify::new());
         let meetings = Meetings::default();
-        let recorder = Arc::new(Recorder::new(Arc::clone(&counters)));
+        let recorder = Arc::new(Recorder::new(clock.clone(), Arc::clone(&counters)));
         Self {
             relays,
             clock,

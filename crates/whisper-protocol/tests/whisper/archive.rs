@@ -151,15 +151,20 @@ async fn a_damaged_archive_is_given_up() {
     while Arc::strong_count(&damaged) > 1 {
         tokio::task::yield_now().await;
     }
+    assert_eq!(node.stats().archive.lost, 1, "what it did not take");
     tokio::time::advance(Duration::from_secs(60)).await;
-    _ = node.inject(envelope(b"not taken"));
+    for content in [b"not taken", b"not taken either"] as [&[u8]; 2] {
+        _ = node.inject(envelope(content));
+    }
     assert_eq!(node.stats().archive.failed, 1, "it is not repeated");
+    assert_eq!(node.stats().archive.lost, 3, "what came later is counted");
     // Another archive gets what arrives from then on.
     node.record(Arc::clone(&archive) as _);
     let later = envelope(b"later");
     _ = node.inject(later.clone());
     archive.newest().wait_for(|newest| *newest == 1).await.unwrap();
     assert_eq!(archive.stored(), [later]);
+    assert_eq!(node.stats().archive.lost, 3);
 }
 
 #[tokio::test]
