@@ -28,10 +28,11 @@ pub struct MailAsk {
     pub query: Query,
     /// How the request is encrypted.
     pub seal: MailSeal,
-    /// How the query is written in an encrypted request. Default `None`: as the server understands it, by its client name.
-    /// That is [`QueryForm::Binary`] for go-ethereum and [`QueryForm::SevenFields`] for this project. Others are asked in the
-    /// binary form. With a cursor, which status-go does not read there, or for more than a day, which it refuses there, they are
-    /// asked in [`QueryForm::SixFields`] (until 0.38) and, if that is refused, in [`QueryForm::SevenFields`] (from 0.41 on).
+    /// How the query is written in an encrypted request. Default `None`: as the server understands it, by its client name and by
+    /// what it has said when the connection began. That is [`QueryForm::Binary`] for programs with go-ethereum's library, and
+    /// [`QueryForm::SevenFields`] for this project. status-go is asked in the binary form. With a cursor, which it does not read there,
+    /// or for more than a day, which it refuses there, it is asked in [`QueryForm::SixFields`] (until 0.38) and, if that is refused, in
+    /// [`QueryForm::SevenFields`] (from 0.41 on).
     pub form: Option<QueryForm>,
     /// The least work of the envelope of an encrypted request. Default 0.2, which go-ethereum's `wnode` requires.
     pub min_work: Work,
@@ -79,9 +80,9 @@ pub struct MailAnswer {
     pub last: Option<[u8; 32]>,
     /// Where the next part begins ([`Query::cursor`]); `None` if nothing is left, as far as is known.
     pub cursor: Option<Cursor>,
-    /// Whether the server has said that this is the whole answer. go-ethereum's servers and those of shh/5 never do: their
-    /// answer is taken to end when nothing has come for the time of [`MailAsk::timeout`], and more may follow. Silence of
-    /// any other server is [`MailAskError::Stalled`].
+    /// Whether the server has said that this is the whole answer. Servers with go-ethereum's library and those of shh/5 never do:
+    /// their answer is taken to end when nothing has come for the time of [`MailAsk::timeout`], and more may follow. Silence of
+    /// a server of this project or of status-go is [`MailAskError::Stalled`].
     pub is_confirmed: bool,
 }
 

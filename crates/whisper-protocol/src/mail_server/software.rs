@@ -17,24 +17,27 @@ pub(crate) enum Software {
     GoEthereum,
     /// This project.
     Own,
-    /// Another one: status-go, of which the name does not tell the version.
+    /// status-go, of which the name does not tell the version.
+    StatusGo,
+    /// Another program: with go-ethereum's library, or a very early one of status-im.
     Other,
 }
 
 impl Software {
-    /// The software of a peer with this client name.
-    pub(crate) fn of_client(name: &str, dialect: Dialect) -> Self {
+    /// The software of a peer with this client name. `is_extended`: its status has an element of status-im.
+    pub(crate) fn of_client(name: &str, dialect: Dialect, is_extended: bool) -> Self {
         match name.split('/').next().unwrap_or_default() {
             _ if dialect == Dialect::V5 => Self::GoEthereum,
             "Geth" | "wnode" => Self::GoEthereum,
             name if OWN_NAMES.contains(&name) => Self::Own,
+            _ if is_extended => Self::StatusGo,
             _ => Self::Other,
         }
     }
 
     /// Whether it says when an answer is whole.
     pub(crate) fn confirms(self) -> bool {
-        self != Self::GoEthereum
+        matches!(self, Self::Own | Self::StatusGo)
     }
 
     /// The form of an encrypted request, and another one if that is refused.
@@ -44,12 +47,17 @@ impl Software {
     pub(crate) fn forms(self, query: &Query) -> (QueryForm, Option<QueryForm>) {
         // No upper limit is a long time.
         let is_long = query.to == 0 || query.to.saturating_sub(query.from) > MAX_BINARY_RANGE;
+        let goes_on = !query.cursor.is_empty();
         match self {
             Self::Own => (QueryForm::SevenFields, None),
-            Self::Other if is_long || !query.cursor.is_empty() => {
+            // Only a server of status-im has given a cursor out.
+            Self::StatusGo | Self::Other if goes_on => {
                 (QueryForm::SixFields, Some(QueryForm::SevenFields))
             }
-            Self::GoEthereum | Self::Other => (QueryForm::Binary, None),
+            Self::StatusGo if is_long => (QueryForm::SixFields, Some(QueryForm::SevenFields)),
+            // go-ethereum's library reads no other form, and refuses nothing.
+            Self::Other if is_long => (QueryForm::Binary, Some(QueryForm::SixFields)),
+            Self::GoEthereum | Self::StatusGo | Self::Other => (QueryForm::Binary, None),
         }
     }
 }
@@ -60,16 +68,19 @@ mod tests {
 
     #[test]
     fn the_client_name_tells_the_software() {
+        let named = |name, is_extended| Software::of_client(name, Dialect::V6, is_extended);
         for (name, software) in [
-            ("Geth/v1.8.27-stable/linux-amd64/go1.11.5", Software::GoEthereum),
-            ("wnode/v6.0/linux-amd64/go1.11.5", Software::GoEthereum),
-            ("whisper-node/v0.1.0", Software::Own),
-            ("StatusIM/v0.38.0/linux-amd64/go1.13", Software::Other),
-            ("Gethsemane/v1.8.27", Software::Other),
-            ("", Software::Other),
+            ("Geth/v1.8.27-stable/linux-amd64/go1.11.5", Some(Software::GoEthereum)),
+            ("wnode/v6.0/linux-amd64/go1.11.5", Some(Software::GoEthereum)),
+            ("whisper-node/v0.1.0", Some(Software::Own)),
+            ("StatusIM/v0.38.0/linux-amd64/go1.13", None),
+            ("Gethsemane/v1.8.27", None),
+            ("", None),
         ] {
-            assert_eq!(Software::of_client(name, Dialect::V6), software, "{name}");
-            assert_eq!(Software::of_client(name, Dialect::V5), Software::GoEthereum, "{name}");
+            assert_eq!(named(name, true), software.unwrap_or(Software::StatusGo), "{name}");
+            assert_eq!(named(name, false), software.unwrap_or(Software::Other), "{name}");
+            let of_old = Software::of_client(name, Dialect::V5, true);
+            assert_eq!(of_old, Software::GoEthereum, "{name}");
         }
     }
 
@@ -78,13 +89,18 @@ mod tests {
         let lists = (QueryForm::SixFields, Some(QueryForm::SevenFields));
         let binary = (QueryForm::Binary, None);
         let from = 1_700_000_000;
-        for (to, form) in [(from + 86_400, binary), (from + 86_401, lists), (0, lists)] {
+        let (day, later) = (from + 86_400, from + 86_401);
+        let either = (QueryForm::Binary, Some(QueryForm::SixFields));
+        for (to, form, other) in [(day, binary, binary), (later, lists, either), (0, lists, either)]
+        {
             let query = Query { from, to, ..Query::default() };
-            assert_eq!(Software::Other.forms(&query), form, "{to}");
+            assert_eq!(Software::StatusGo.forms(&query), form, "{to}");
+            assert_eq!(Software::Other.forms(&query), other, "{to}");
             assert_eq!(Software::GoEthereum.forms(&query), binary, "its servers know no other");
         }
         let cursor = vec![1; 36].into();
         let query = Query { from, to: from + 9, cursor, ..Query::default() };
+        assert_eq!(Software::StatusGo.forms(&query), lists);
         assert_eq!(Software::Other.forms(&query), lists);
     }
 }

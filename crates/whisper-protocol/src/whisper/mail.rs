@@ -88,7 +88,9 @@ impl Whisper {
         let unconnected = MailAskError::Unsent(DirectError::NoSuchPeer(peer));
         let (slot, link) = self.context().links.find(&peer).ok_or(unconnected)?;
         let dialect = slot.dialect();
-        let software = Software::of_client(&link.client, dialect);
+        let state = self.context().relays.relays().peer(slot);
+        let is_extended = state.is_some_and(|(status, _)| status.is_extended);
+        let software = Software::of_client(&link.client, dialect, is_extended);
         let server = Server { peer, dialect, software };
         let fitting = || software.forms(&ask.query);
         let (form, other) = ask.form.map_or_else(fitting, |form| (form, None));
@@ -151,7 +153,9 @@ impl Whisper {
                 let query = match server.software {
                     Software::Own => query,
                     // Those of status-go disconnect a client that sends a list of topics over shh/6.
-                    Software::GoEthereum | Software::Other => query.without_topics(),
+                    Software::GoEthereum | Software::StatusGo | Software::Other => {
+                        query.without_topics()
+                    }
                 };
                 return Ok(Request::Open { id, query });
             }

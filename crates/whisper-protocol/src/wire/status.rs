@@ -14,6 +14,8 @@ pub(crate) struct Status {
     pub(crate) bloom: Bloom,
     /// Whether it is a light client, which does not relay.
     pub(crate) light: bool,
+    /// Whether it has an element after these, as all programs of status-im write it and those with go-ethereum's library do not.
+    pub(crate) is_extended: bool,
     /// Whether it wants its bundles to be acknowledged. This field and the next one are extensions of status-im.
     pub(crate) confirmations: bool,
     /// Limits on the packets that it is sent.
@@ -27,6 +29,7 @@ impl Default for Status {
             min_work: Work::ZERO,
             bloom: Bloom::FULL,
             light: false,
+            is_extended: false,
             confirmations: false,
             rates: None,
         }

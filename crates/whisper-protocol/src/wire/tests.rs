@@ -55,7 +55,8 @@ fn requirement_and_bloom_as_go_ethereum_sends_them() {
 #[test]
 fn only_the_version_of_a_status_is_mandatory() {
     let with_work = Status { min_work: work(0.2), ..eager() };
-    let confirming = Status { confirmations: true, ..with_work };
+    let extended = Status { is_extended: true, ..with_work };
+    let confirming = Status { confirmations: true, ..extended };
     let rates = Some(Rates { per_ip: 1, per_peer: 2, per_topic: 3 });
     let limiting = Status { rates, ..confirming };
     let accepted = [
@@ -67,7 +68,14 @@ fn only_the_version_of_a_status_is_mandatory() {
         ("d106883fc999999999999a808001c3010203", limiting, "status-im's extensions"),
         ("d206883fc999999999999a808001c301020304", limiting, "and one more element"),
         ("d006883fc999999999999a808001c20102", confirming, "a rate limit is missing"),
-        ("d106883fc999999999999a808005c3010203", with_work, "confirmations are no boolean"),
+        ("cc06883fc999999999999a8080", with_work, "no extension"),
+        ("cd06883fc999999999999a808080", extended, "no confirmations are wanted"),
+        (
+            "cf06883fc999999999999a8080c20102",
+            extended,
+            "limits only, as the first ones of status-im",
+        ),
+        ("d106883fc999999999999a808005c3010203", extended, "confirmations are no boolean"),
         ("c206c0", eager(), "work is a list"),
         ("cb06883fc999999999999ac0", with_work, "bloom is a list"),
         ("c106ff", eager(), "bytes after it"),
@@ -80,8 +88,9 @@ fn only_the_version_of_a_status_is_mandatory() {
 #[test]
 fn extensions_are_written_where_there_are_any() {
     let plain = Status { min_work: work(0.2), ..eager() };
-    let confirming = Status { confirmations: true, ..plain };
-    let limiting = Status { rates: Some(Rates { per_peer: 2, ..Rates::default() }), ..plain };
+    let extended = Status { is_extended: true, ..plain };
+    let confirming = Status { confirmations: true, ..extended };
+    let limiting = Status { rates: Some(Rates { per_peer: 2, ..Rates::default() }), ..extended };
     for (status, expected) in [
         (plain, "cc06883fc999999999999a8080"),
         (confirming, "cd06883fc999999999999a808001"),

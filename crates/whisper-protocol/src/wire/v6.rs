@@ -76,7 +76,9 @@ fn decode_status(payload: &[u8]) -> Result<Status, Fault> {
     }
     let Some(light) = next(&mut list).and_then(|item| item.bool().ok()) else { return Ok(status) };
     status.light = light;
-    let Some(confirmations) = next(&mut list).and_then(|item| item.bool().ok()) else {
+    let extension = next(&mut list);
+    status.is_extended = extension.is_some();
+    let Some(confirmations) = extension.and_then(|item| item.bool().ok()) else {
         return Ok(status);
     };
     status.confirmations = confirmations;

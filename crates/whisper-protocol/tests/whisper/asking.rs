@@ -90,13 +90,20 @@ async fn a_wrong_password_is_refused_with_a_reason() {
 }
 
 const GETH: &str = "Geth/v1.8.27-stable/linux-amd64/go1.11.5";
-const STATUS_GO: &str = "StatusIM/v0.38.0/linux-amd64/go1.13";
+pub(crate) const STATUS_GO: &str = "StatusIM/v0.38.0/linux-amd64/go1.13";
+/// A program with go-ethereum's library.
+const KEEPER: &str = "keeper/v1.0.0";
 
-/// A node, and a peer of it that the test controls, with this client name, after the exchange of status packets.
-async fn with_peer(client: &str) -> (Whisper, RawPeer) {
+/// A node, and a peer of it that the test controls, with this client name, after the exchange of status packets. That of status-go has
+/// an element more than go-ethereum's.
+pub(crate) async fn with_peer(client: &str) -> (Whisper, RawPeer) {
     let node = node();
     let remote = Remote::new(Dialect::V6, random_id()).client(client);
-    let peer = RawPeer::who_is(&node, remote).after(&[0xc1, 0x06]).await;
+    let status: &[u8] = match client {
+        STATUS_GO => &[0xc5, 0x06, 0x80, 0x80, 0x80, 0x80],
+        _ => &[0xc4, 0x06, 0x80, 0x80, 0x80],
+    };
+    let peer = RawPeer::who_is(&node, remote).after(status).await;
     while node.stats().sessions.established == 0 {
         yield_now().await;
     }
@@ -105,24 +112,31 @@ async fn with_peer(client: &str) -> (Whisper, RawPeer) {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_of_go_ethereum_is_taken_to_have_ended_when_it_is_silent() {
-    let (node, mut peer) = with_peer(GETH).await;
-    let id = peer.id;
-    let server = async {
-        let (code, payload) = peer.receive().await;
-        let request = Request::decode(Dialect::V6, &payload).unwrap();
-        assert!(code == 126 && matches!(request, Request::Sealed(_)), "{code}: {request:?}");
-        for envelope in five() {
-            // Each comes within the time, all of them together do not.
-            tokio::time::sleep(Duration::from_secs(9)).await;
-            peer.send(127, envelope.raw()).await;
-        }
-        request.id()
-    };
-    let (answer, asked) = join(node.request_messages(id, by_password()), server).await;
-    let none = (None, None, false);
-    let MailAnswer { last, cursor, is_confirmed, received, .. } = answer.clone().unwrap();
-    assert_eq!((last, cursor, is_confirmed), none);
-    assert_eq!((received, answer.unwrap().id), (5, asked));
+    for client in [GETH, KEEPER] {
+        let (node, mut peer) = with_peer(client).await;
+        let (id, mut ask) = (peer.id, by_password());
+        let server = async {
+            let (code, payload) = peer.receive().await;
+            let request = Request::decode(Dialect::V6, &payload).unwrap();
+            let Request::Sealed(envelope) = &request else { panic!("{code}: {request:?}") };
+            let message = envelope.open_symmetric(&password()).unwrap().payload.to_vec();
+            for envelope in five() {
+                // Each comes within the time, all of them together do not.
+                tokio::time::sleep(Duration::from_secs(9)).await;
+                peer.send(127, envelope.raw()).await;
+            }
+            (code, request.id(), message)
+        };
+        let asking = node.request_messages(id, ask.clone());
+        let (answer, (code, asked, message)) = join(asking, server).await;
+        let none = (None, None, false);
+        let MailAnswer { last, cursor, is_confirmed, received, .. } = answer.clone().unwrap();
+        assert_eq!((last, cursor, is_confirmed), none, "{client}");
+        assert_eq!((received, answer.unwrap().id), (5, asked));
+        // It reads no other form, however long the time is.
+        ask.query.to = u32::MAX - 1;
+        assert_eq!((code, &message[..]), (126, &ask.query.encode(QueryForm::Binary)[..]));
+    }
 }
 
 #[tokio::test(start_paused = true)]
