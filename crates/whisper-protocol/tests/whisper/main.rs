@@ -20,6 +20,7 @@ mod hostile;
 mod lazy;
 mod light;
 mod limits;
+mod mail_packets;
 mod mail_server;
 mod observed;
 mod posting;
