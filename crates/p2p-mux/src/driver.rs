@@ -268,7 +268,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             let room = self.input.capacity() - self.input.len();
             (pin!(self.io.read_buf(&mut self.input)).poll(cx), room)
         };
-        let Poll::Ready(read) = read else { return false };
+        let Poll::Ready(read) = read else {
+            if quiet {
+                self.input = BytesMut::new(); // an idle connection has none
+            }
+            return false;
+        };
         match read {
             Ok(0) => self.machine.handle_lost(LostReason::Eof),
             Ok(length) if length == room => self.read_size = (self.read_size * 2).min(MAX_READ),

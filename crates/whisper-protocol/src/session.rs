@@ -109,18 +109,14 @@ impl From<Fault> for Ended {
 }
 
 impl Session {
-    /// Exchanges status packets, then reads and writes.
-    async fn exchange(&self, mut receiver: Receiver, known: MemoryCharge) -> Result<(), Ended> {
+    /// Exchanges status packets. Returns ours and that of the peer; `None` if the channel closed before it.
+    async fn greet(&self, receiver: &mut Receiver) -> Result<Option<(Status, Status)>, Ended> {
         let ours = self.context.relays.relays().status(self.wire.dialect);
         self.kept.handle_told(Wanted::of(&ours));
         self.send(PacketKind::Status, (self.wire.encode_status)(&ours)).await?;
         let limit = self.context.status_timeout();
-        let Some(theirs) = timeout(limit, self.read_status(&mut receiver))
-            .await
-            .map_err(|_| Fault::StatusTimeout)??
-        else {
-            return Ok(());
-        };
+        let theirs = timeout(limit, self.read_status(receiver)).await;
+        let Some(theirs) = theirs.map_err(|_| Fault::StatusTimeout)?? else { return Ok(None) };
         if ours.light && theirs.light && self.context.restricts_light() {
             return Err(Fault::BothLight.into());
         }
@@ -134,6 +130,14 @@ impl Session {
         if let Some(rates) = &theirs.rates {
             self.sender.set_rates(rates);
         }
+        Ok(Some((ours, theirs)))
+    }
+
+    /// Exchanges status packets, then reads and writes.
+    async fn exchange(&self, mut receiver: Receiver, known: MemoryCharge) -> Result<(), Ended> {
+        // In a box, which is freed before the session goes on.
+        let greeted = Box::pin(self.greet(&mut receiver)).await?;
+        let Some((ours, theirs)) = greeted else { return Ok(()) };
         let link = PeerLink {
             sender: Arc::clone(&self.sender),
             wake: Arc::clone(&self.wake),
@@ -144,7 +148,7 @@ impl Session {
         let peer = ConnectedPeer::join(&self.context, &self.remote, theirs, ours, link, known);
         self.context.counters.one(Counter::SessionsEstablished);
         let confirmed = theirs.confirmations && ours.confirmations;
-        let reading = Box::pin(self.read(peer.slot(), &theirs, &mut receiver));
+        let reading = Box::pin(self.read(peer.slot(), theirs.confirmations, &mut receiver));
         let writing = Box::pin(async {
             match self.write(peer.slot(), confirmed).await {
                 // The channel has ended, but reading may not be done with what came before: reading ends the session.

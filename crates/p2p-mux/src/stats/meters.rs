@@ -1,12 +1,16 @@
 //! The live counters of a connection.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use super::{
     CodeStats, ConnectionCounters, ConnectionStats, DropCounters, ExitCounters, MAX_CODES,
     SlotCounters, SlotStats, TrafficCounters, counters::Counter,
 };
 use crate::{Capability, SharedCapability, SlotEndReason};
+
+/// Number of codes whose counters are made together, when the first of them is used. Most sub-protocols use few of
+/// their codes.
+const GROUP: usize = 8;
 
 /// The live counters of a connection.
 #[derive(Debug, Default)]
@@ -23,8 +27,8 @@ pub(crate) struct SlotMeter {
     capability: Capability,
     pub(crate) counters: SlotCounters,
     traffic: TrafficCounters,
-    /// By code.
-    codes: Box<[TrafficCounters]>,
+    /// By code, in groups.
+    codes: Box<[OnceLock<Box<[TrafficCounters; GROUP]>>]>,
     pub(crate) drops: DropCounters,
     exits: ExitCounters,
 }
@@ -55,7 +59,7 @@ impl SlotMeter {
             capability: shared.capability.clone(),
             counters: SlotCounters::default(),
             traffic: TrafficCounters::default(),
-            codes: (0..codes).map(|_| TrafficCounters::default()).collect(),
+            codes: (0..codes.div_ceil(GROUP)).map(|_| OnceLock::new()).collect(),
             drops: DropCounters::default(),
             exits: ExitCounters::default(),
         }
@@ -82,13 +86,18 @@ impl SlotMeter {
     }
 
     fn code(&self, code: u64) -> Option<&TrafficCounters> {
-        self.codes.get(usize::try_from(code).ok()?)
+        let code = usize::try_from(code).ok()?;
+        let group = self.codes.get(code / GROUP)?.get_or_init(Box::default);
+        group.get(code % GROUP)
     }
 
     fn snapshot(&self) -> SlotStats {
-        let codes = (0..)
-            .zip(&self.codes)
-            .map(|(code, traffic)| CodeStats { code, traffic: traffic.snapshot() });
+        let groups = (0..).step_by(GROUP).zip(&self.codes);
+        let used = groups.filter_map(|(first, group)| Some((first, group.get()?)));
+        let codes = used.flat_map(|(first, group)| {
+            let codes = (first..).zip(group.iter());
+            codes.map(|(code, traffic)| CodeStats { code, traffic: traffic.snapshot() })
+        });
         let used = |code: &CodeStats| code.traffic.messages_in > 0 || code.traffic.messages_out > 0;
         self.counters.snapshot(
             self.capability.clone(),

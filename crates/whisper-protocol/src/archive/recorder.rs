@@ -117,7 +117,8 @@ impl Recorder {
     /// Waits while much waits for the archive, at most until `deadline`: relaying must not depend on a disk.
     pub(crate) async fn wait_for_room(&self, deadline: Instant) {
         if self.is_full() {
-            let _ = timeout_at(deadline, self.room()).await;
+            // In a box: a session that waits for packets has no room for it.
+            let _ = Box::pin(timeout_at(deadline, self.room())).await;
         }
     }
 

@@ -81,7 +81,8 @@ impl DeliveryDriver {
     /// opening. A source that holds less than its share does not wait.
     pub(crate) async fn wait_for_room(&self, source: Source, deadline: Instant) {
         if self.delivery.is_full_for(source) {
-            let _ = timeout_at(deadline, self.room(source)).await;
+            // In a box: a session that waits for packets has no room for it.
+            let _ = Box::pin(timeout_at(deadline, self.room(source))).await;
         }
     }
 

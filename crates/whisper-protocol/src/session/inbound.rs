@@ -23,7 +23,6 @@ use crate::{
     session::kept::Wanted,
     stats::{Counter, Reason},
     wire::fault::Fault,
-    wire::status::Status,
     wire::{self, Envelopes, PacketKind},
 };
 
@@ -47,11 +46,11 @@ const DUE_POLL: Duration = Duration::from_millis(50);
 const KEPT_POLL: Duration = Duration::from_secs(1);
 
 impl Session {
-    /// Reads packets until the channel closes or the peer violates the protocol.
+    /// Reads packets until the channel closes or the peer violates the protocol. `confirms`: the peer wants acknowledgements.
     pub(super) async fn read(
         &self,
         slot: PeerSlot,
-        theirs: &Status,
+        confirms: bool,
         receiver: &mut Receiver,
     ) -> Result<(), Ended> {
         let mut turn = 0;
@@ -61,7 +60,8 @@ impl Session {
                 // First, so that a peer that sends without pause does not delay it. It cannot delay the peer: when it was
                 // processed, nothing more is due until the clock goes on.
                 () = self.wait_for_due() => {
-                    self.process_due(slot).await;
+                    // In a box: this is rare, and a session has no room for it while it waits.
+                    Box::pin(self.process_due(slot)).await;
                     continue;
                 }
                 message = receiver.recv() => message,
@@ -74,7 +74,7 @@ impl Session {
             if !self.is_within_limits(&message)? {
                 continue;
             }
-            self.handle_packet(slot, theirs, message).await?;
+            self.handle_packet(slot, confirms, message).await?;
             turn += length;
             if turn >= MAX_TURN_BYTES {
                 turn = 0;
@@ -86,14 +86,14 @@ impl Session {
     async fn handle_packet(
         &self,
         slot: PeerSlot,
-        theirs: &Status,
+        confirms: bool,
         Message { code, payload }: Message,
     ) -> Result<(), Fault> {
         let relays = &self.context.relays;
         match self.wire.kind(code) {
             Some(PacketKind::Envelopes) => {
                 let refused = self.handle_envelopes(slot, code, &payload).await?;
-                if theirs.confirmations {
+                if confirms {
                     self.acknowledge(&payload, &refused);
                 }
             }

@@ -10,25 +10,53 @@ use crate::{lock::lock, relay::peer_slot::PeerSlot};
 
 /// The slot of each peer in a relay, for its session of `lazy/1`. Either of the two sessions may be there first.
 #[derive(Debug, Default)]
-pub(crate) struct Meetings(Mutex<HashMap<NodeId, watch::Sender<Option<PeerSlot>>>>);
+pub(crate) struct Meetings(Mutex<HashMap<NodeId, Meeting>>);
+
+/// The sessions of one peer.
+#[derive(Debug, Default)]
+struct Meeting {
+    /// That of the session of shh.
+    slot: Option<PeerSlot>,
+    /// Made for the first session of `lazy/1`.
+    changes: Option<watch::Sender<Option<PeerSlot>>>,
+}
+
+impl Meeting {
+    fn set(&mut self, slot: Option<PeerSlot>) {
+        self.slot = slot;
+        if let Some(changes) = &self.changes {
+            changes.send_replace(slot);
+        }
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.changes.as_ref().is_some_and(|changes| changes.receiver_count() > 0)
+    }
+
+    fn subscribe(&mut self) -> watch::Receiver<Option<PeerSlot>> {
+        self.changes.get_or_insert_with(|| watch::Sender::new(self.slot)).subscribe()
+    }
+}
 
 impl Meetings {
     /// The session of shh got this slot.
     pub(crate) fn join(&self, id: &NodeId, slot: PeerSlot) {
-        lock(&self.0).entry(*id).or_default().send_replace(Some(slot));
+        lock(&self.0).entry(*id).or_default().set(Some(slot));
     }
 
     /// The session of shh has ended. Another one of the same peer may be there already.
     pub(crate) fn leave(&self, id: &NodeId, slot: PeerSlot) {
         let mut meetings = lock(&self.0);
-        let Some(meeting) = meetings.get(id) else { return };
-        meeting.send_if_modified(|current| current.take_if(|current| *current == slot).is_some());
+        let Some(meeting) = meetings.get_mut(id) else { return };
+        if meeting.slot == Some(slot) {
+            meeting.set(None);
+        }
         Self::forget(&mut meetings, id);
     }
 
     /// Whether a session of `lazy/1` of this peer is there.
     pub(crate) fn is_awaited(&self, id: &NodeId) -> bool {
-        lock(&self.0).get(id).is_some_and(|meeting| meeting.receiver_count() > 0)
+        lock(&self.0).get(id).is_some_and(Meeting::is_awaited)
     }
 
     /// The slot of a peer, now and later. Call [`forget_unused`](Self::forget_unused) when it is dropped.
@@ -41,10 +69,8 @@ impl Meetings {
         Self::forget(&mut lock(&self.0), id);
     }
 
-    fn forget(meetings: &mut HashMap<NodeId, watch::Sender<Option<PeerSlot>>>, id: &NodeId) {
-        let is_used = |meeting: &watch::Sender<Option<PeerSlot>>| {
-            meeting.receiver_count() > 0 || meeting.borrow().is_some()
-        };
+    fn forget(meetings: &mut HashMap<NodeId, Meeting>, id: &NodeId) {
+        let is_used = |meeting: &Meeting| meeting.is_awaited() || meeting.slot.is_some();
         if meetings.get(id).is_some_and(|meeting| !is_used(meeting)) {
             meetings.remove(id);
         }
