@@ -3,8 +3,10 @@
 //! The blocks for the next permutation are written to memory before the present one begins. A vector that is loaded right
 //! after its words were stored one by one would wait for them; a permutation later they are there.
 
+use core::array;
+
 use crate::{
-    block::{Digest, RATE, digest_of, padded, word},
+    block::{Digest, RATE, padded, word},
     lanes::{Lanes, MAX_LANES},
     permutation::{State, WORDS, permute},
 };
@@ -44,7 +46,7 @@ pub(crate) fn side_by_side<'a, V: Lanes>(
         permute(witness, &mut states.words);
         for (lane, job) in ended.iter().enumerate() {
             if let Some(job) = job {
-                digests[job.message] = digest_of(&states.digest(lane));
+                digests[job.message] = states.digest(lane);
             }
         }
     }
@@ -74,7 +76,7 @@ pub(crate) fn side_by_side_cut<V: Lanes>(
         for (lane, job) in ended.iter().enumerate() {
             if let Some(job) = job {
                 let digests = if job.is_cut { &mut *of_cut } else { &mut *digests };
-                digests[job.message] = digest_of(&states.digest(lane));
+                digests[job.message] = states.digest(lane);
             }
         }
     }
@@ -260,23 +262,23 @@ impl<V: Lanes> States<V> {
 
     /// The state of a lane.
     fn get(&self, lane: usize) -> State {
-        self.first_words(lane, WORDS)
+        array::from_fn(|index| self.word(index, lane))
     }
 
-    /// The state of a lane as far as the digest needs it; the rest is 0.
+    /// The digest of a lane: the first words of its state as bytes.
     #[inline(always)]
-    fn digest(&self, lane: usize) -> State {
-        self.first_words(lane, size_of::<Digest>() / 8)
-    }
-
-    #[inline(always)]
-    fn first_words(&self, lane: usize, count: usize) -> State {
-        let mut state = [0; WORDS];
-        for (word, vector) in state.iter_mut().zip(&self.words).take(count) {
-            let mut words = [0; MAX_LANES];
-            vector.store(&mut words);
-            *word = words[lane];
+    fn digest(&self, lane: usize) -> Digest {
+        let mut digest = [0; size_of::<Digest>()];
+        for (index, bytes) in digest.as_chunks_mut().0.iter_mut().enumerate() {
+            *bytes = self.word(index, lane).to_le_bytes();
         }
-        state
+        digest
+    }
+
+    #[inline(always)]
+    fn word(&self, index: usize, lane: usize) -> u64 {
+        let mut words = [0; MAX_LANES];
+        self.words[index].store(&mut words);
+        words[lane]
     }
 }

@@ -49,6 +49,9 @@ impl Policy {
     }
 }
 
+/// Number of hashes of hashes that are computed together, on the stack: a multiple of the lanes of every processor.
+const TOGETHER: usize = 16;
+
 /// The hashes in which zero bits are counted, one per envelope; empty for a preimage that no rule uses.
 struct Hashes {
     plain: Vec<Digest>,
@@ -62,7 +65,7 @@ impl Hashes {
         let (bytes, ends) = preimages(envelopes);
         let starts = [0].into_iter().chain(ends.iter().copied()).zip(&ends);
         let messages: Vec<&[u8]> = starts.map(|(start, end)| &bytes[start..*end]).collect();
-        let (plain, hashed) = match (wanted(Preimage::Plain), wanted(Preimage::Hashed)) {
+        let (plain, mut hashed) = match (wanted(Preimage::Plain), wanted(Preimage::Hashed)) {
             (true, true) => {
                 let mut digests = [(); 2].map(|()| vec![[0; 32]; messages.len()]);
                 let [plain, hashed] = &mut digests;
@@ -76,7 +79,8 @@ impl Hashes {
                 (plain, if hashed { batch(&without_nonce()) } else { Vec::new() })
             }
         };
-        Self { plain, hashed: with_nonces(&hashed, envelopes) }
+        add_nonces(&mut hashed, envelopes);
+        Self { plain, hashed }
     }
 
     fn all(&self, preimage: Preimage) -> &[Digest] {
@@ -102,16 +106,17 @@ fn preimages(envelopes: &[(&Envelope, u32)]) -> (Vec<u8>, Vec<usize>) {
     (bytes, ends)
 }
 
-/// The hashes of hashes, each followed by its envelope's nonce as a number of 256 bits.
-fn with_nonces(digests: &[Digest], envelopes: &[(&Envelope, u32)]) -> Vec<Digest> {
-    let message = |(digest, (envelope, _)): (&Digest, &(&Envelope, u32))| {
-        let mut message = [0; 64];
-        message[..32].copy_from_slice(digest);
-        message[56..].copy_from_slice(&envelope.nonce().to_be_bytes());
-        message
-    };
-    let messages: Vec<[u8; 64]> = digests.iter().zip(envelopes).map(message).collect();
-    batch(&messages.iter().map(<[u8; 64]>::as_slice).collect::<Vec<_>>())
+/// Replaces hashes by the hashes of what they are followed by: the envelope's nonce as a number of 256 bits.
+fn add_nonces(hashes: &mut [Digest], envelopes: &[(&Envelope, u32)]) {
+    for (hashes, envelopes) in hashes.chunks_mut(TOGETHER).zip(envelopes.chunks(TOGETHER)) {
+        let mut messages = [[0; 64]; TOGETHER];
+        for ((message, hash), (envelope, _)) in messages.iter_mut().zip(&*hashes).zip(envelopes) {
+            message[..32].copy_from_slice(hash);
+            message[56..].copy_from_slice(&envelope.nonce().to_be_bytes());
+        }
+        let messages = messages.each_ref().map(<[u8; 64]>::as_slice);
+        keccak256_batch(&messages[..hashes.len()], hashes);
+    }
 }
 
 fn batch(messages: &[&[u8]]) -> Vec<Digest> {
