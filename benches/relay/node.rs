@@ -1,6 +1,6 @@
 //! The node, in a process of its own.
 
-use std::{env, fs, time::Duration};
+use std::env;
 
 use benches::NodeProcess;
 use p2p_identity::{Enode, SecretKey};
@@ -91,17 +91,7 @@ async fn run() {
         let stats = whisper.stats();
         let (established, new, sent) =
             (stats.sessions.established, stats.envelopes.new, stats.relay.sent);
-        let (cpu, resident) = (processor_seconds(), benches::resident());
+        let (cpu, resident) = (benches::processor_seconds(), benches::resident());
         println!("{established} {new} {sent} {cpu} {resident}");
     }
-}
-
-/// The processor time of the threads of this process, in seconds. 0 on other systems than Linux.
-pub(crate) fn processor_seconds() -> f64 {
-    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let taken = |thread: fs::DirEntry| {
-        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-        text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
-    };
-    threads.filter_map(taken).sum::<Duration>().as_secs_f64()
 }

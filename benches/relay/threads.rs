@@ -18,7 +18,7 @@ use whisper_envelope::Envelope;
 
 use crate::{
     clients::{Client, envelopes},
-    node::{Node, processor_seconds},
+    node::Node,
 };
 
 /// Number of envelopes in one packet of a sender.
@@ -130,7 +130,7 @@ async fn transfer(shape: &Shape, node: &mut Node, all: &[Envelope]) -> (f64, [f6
             receiver
         });
     }
-    let before = [node.usage().cpu, processor_seconds()];
+    let before = [node.usage().cpu, benches::processor_seconds()];
     start.wait().await;
     let clock = Instant::now();
     let senders = sending.join_all().await;
@@ -139,7 +139,7 @@ async fn transfer(shape: &Shape, node: &mut Node, all: &[Envelope]) -> (f64, [f6
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let seconds = clock.elapsed().as_secs_f64();
-    let after = [node.usage().cpu, processor_seconds()];
+    let after = [node.usage().cpu, benches::processor_seconds()];
     drop((senders, receivers));
     (seconds, [after[0] - before[0], after[1] - before[1]])
 }

@@ -124,6 +124,17 @@ pub fn resident() -> usize {
     kilobytes.map_or(0, |kilobytes: usize| kilobytes * 1024)
 }
 
+/// The processor time of the threads of this process, in seconds. 0 on other systems than Linux.
+#[must_use]
+pub fn processor_seconds() -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let taken = |thread: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    };
+    threads.filter_map(taken).sum::<Duration>().as_secs_f64()
+}
+
 /// The `at` quantile (0 to 1) of the values; 0 if there are none.
 #[must_use]
 pub fn percentile(values: &mut [f64], at: f64) -> f64 {
