@@ -326,9 +326,9 @@ fn make_damaged_archive(path: &Path) {
         archive.close().await;
     });
     let (mut content, damaged) = (fs::read(path).unwrap(), sent(4));
-    let row = [&[6], &damaged.raw()[..]].concat();
-    let place = content.windows(row.len()).position(|bytes| bytes == row).unwrap();
-    content[place] = 9;
+    let raw = &damaged.raw()[..];
+    let place = content.windows(raw.len()).position(|bytes| bytes == raw).unwrap();
+    content[place] = 0x80;
     fs::write(path, content).unwrap();
 }
 
