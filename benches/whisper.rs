@@ -18,6 +18,8 @@ mod memory;
 mod node;
 #[path = "whisper/raw_peer.rs"]
 mod raw_peer;
+#[path = "whisper/sealing.rs"]
+mod sealing;
 #[path = "whisper/throughput.rs"]
 mod throughput;
 #[path = "shared/whisper_node.rs"]
@@ -32,7 +34,7 @@ fn printed_figures(_: &mut Criterion) {
     if fanout::is_node() {
         return fanout::node();
     }
-    let measurements: [(&str, fn()); 7] = [
+    let measurements: [(&str, fn()); 8] = [
         ("whisper.hop whisper.line3", hops::latency),
         ("whisper.throughput", throughput::envelopes_per_second),
         ("whisper.fanout", fanout::latency_and_share),
@@ -40,6 +42,7 @@ fn printed_figures(_: &mut Criterion) {
         ("whisper.filter whisper.trial", filters::times),
         ("whisper.flood", flood::latency),
         ("whisper.junk", junk::delivery),
+        ("whisper.post_beside_post", sealing::beside),
     ];
     for (cases, measure) in measurements {
         if benches::wanted(cases) {

@@ -11,7 +11,6 @@
 pub(crate) mod admission;
 pub(crate) mod driver;
 pub(crate) mod feed;
-mod intake;
 pub(crate) mod lazy;
 pub(crate) mod peer_slot;
 pub(crate) mod peer_state;
@@ -29,6 +28,7 @@ use std::sync::{
     Arc, Mutex, MutexGuard, RwLock,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
+use std::time::Duration;
 
 use p2p_identity::NodeId;
 use p2p_mux::MemoryCharge;
@@ -36,23 +36,24 @@ use p2p_world::{
     HashState,
     planted::{self, Bug},
 };
-use whisper_envelope::{Bloom, Dialect};
+use whisper_envelope::{Bloom, Dialect, Envelope, Unhashed};
 use whisper_pow::{Rule, Work};
 
 use crate::{
     config::Config,
     lock::{lock, read, write},
     peers::peer_rule::PeerRuleState,
-    relay::admission::Requirements,
+    relay::admission::{EnvelopeOutcome, Proven, Requirements},
     relay::feed::Feed,
     relay::feed::arrivals::Arrivals,
     relay::feed::bundle::RecentBundles,
-    relay::lazy::exchange::{Exchange, LazyRelay},
+    relay::lazy::exchange::{Arrival, Exchange, LazyRelay},
     relay::peer_slot::PeerSlot,
     relay::peer_state::PeerState,
     relay::pool::history::LostEnvelope,
-    relay::pool::recent_keys::RecentKeys,
-    relay::pool::{Pool, TableKeys},
+    relay::pool::shared_pool::SharedPool,
+    relay::pool::{Admitted, Pool, PoolEntry, TableKeys},
+    relay::reject_reason::RejectReason,
     relay::roster::{RelayPeer, Roster},
     relay::transmit::SentCounts,
     stats::RelayStats,
@@ -95,11 +96,7 @@ struct Changes {
 #[derive(Debug)]
 pub(crate) struct Relay {
     dialect: Dialect,
-    table_keys: TableKeys,
-    pool: Mutex<Pool>,
-    recent_keys: RecentKeys,
-    /// The pool's [`LiveBlocks::ended`](pool::live_blocks::LiveBlocks::ended).
-    ended_blocks: AtomicU64,
+    pool: SharedPool,
     feed: Mutex<Feed>,
     bundles: Mutex<RecentBundles>,
     roster: RwLock<Roster>,
@@ -115,13 +112,9 @@ pub(crate) struct Relay {
 impl Relay {
     /// `table_keys` must be random.
     pub(crate) fn new(dialect: Dialect, config: &Config, table_keys: HashState) -> Self {
-        let table_keys = TableKeys::new(table_keys);
         Self {
             dialect,
-            pool: Mutex::new(Pool::new(config.pool_bytes, table_keys.clone())),
-            recent_keys: RecentKeys::default(),
-            table_keys,
-            ended_blocks: AtomicU64::new(0),
+            pool: SharedPool::new(config.pool_bytes, TableKeys::new(table_keys)),
             feed: Mutex::default(),
             bundles: Mutex::default(),
             roster: RwLock::default(),
@@ -148,7 +141,7 @@ impl Relay {
 
     /// The pool, locked.
     pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
-        lock(&self.pool)
+        self.pool.lock()
     }
 
     pub(crate) fn requirements(&self) -> Requirements {
@@ -238,6 +231,91 @@ impl Relay {
         peers.into_iter().flat_map(needed).collect()
     }
 
+    /// Removes envelopes that are in the pool; see [`SharedPool::remove_known`]. The peer that sent them is not sent them back.
+    pub(crate) fn handle_known(&self, from: PeerSlot, envelopes: &mut Vec<Unhashed>) {
+        let known = self.pool.remove_known(envelopes);
+        self.handle_received(Some(from), known);
+    }
+
+    /// Admits envelopes that meet the [`Requirements`] to the pool and the feed. Returns one outcome for each. The peers to
+    /// wake are left for [`take_wakes`](Self::take_wakes).
+    pub(crate) fn admit(
+        &self,
+        now: u32,
+        uptime: Duration,
+        from: Option<PeerSlot>,
+        envelopes: &[(&Envelope, Proven)],
+    ) -> (Vec<EnvelopeOutcome>, Effects) {
+        let source = from.and_then(|slot| u32::try_from(slot.index).ok());
+        let mut outcomes = Vec::with_capacity(envelopes.len());
+        let mut received = Vec::new();
+        let mut effects = Effects::default();
+        for envelopes in envelopes.chunks(MAX_LOCKED) {
+            let entry = |(envelope, proven): &(&Envelope, Proven)| {
+                self.pool.table_keys().entry(envelope, *proven, source)
+            };
+            let entries: Vec<PoolEntry> = envelopes.iter().map(entry).collect();
+            let lazy = self.lazy.as_ref();
+            let announcers =
+                lazy.map(|lazy| lazy.handle_arrived(from, envelopes)).unwrap_or_default();
+            let arrival = Arrival { uptime, from, announcers: &announcers };
+            let admitted = self.admit_entries(now, arrival, entries, &mut effects);
+            self.exchange().handle_admitted(now, from, envelopes, &admitted, &announcers);
+            for admitted in admitted {
+                let (number, outcome) = match admitted {
+                    Admitted::New(entry) => (Some(entry.number()), EnvelopeOutcome::New),
+                    Admitted::Known(ticket) => (Some(ticket.number()), EnvelopeOutcome::Known),
+                    Admitted::Full => (None, EnvelopeOutcome::Rejected(RejectReason::PoolFull)),
+                };
+                received.extend(number);
+                outcomes.push(outcome);
+            }
+        }
+        self.handle_received(from, received);
+        (outcomes, effects)
+    }
+
+    fn admit_entries(
+        &self,
+        now: u32,
+        Arrival { uptime, from, announcers }: Arrival<'_>,
+        entries: Vec<PoolEntry>,
+        effects: &mut Effects,
+    ) -> Vec<Admitted> {
+        let from = from.map(|slot| slot.index);
+        let mut pool = self.pool();
+        let before = pool.next_expiry();
+        let admitted: Vec<_> = entries.into_iter().map(|entry| pool.admit(now, entry)).collect();
+        let new = admitted.iter().filter_map(|admitted| match admitted {
+            Admitted::New(entry) => Some(Arc::clone(entry)),
+            Admitted::Known(_) | Admitted::Full => None,
+        });
+        let new: Vec<_> = new.collect();
+        for entry in &new {
+            self.arrivals().insert(entry.number(), uptime);
+            self.pool.handle_new(entry);
+        }
+        self.lazy.iter().for_each(|lazy| lazy.handle_new(&admitted, from, announcers));
+        effects.lost.extend(pool.take_lost());
+        let after = pool.next_expiry();
+        effects.expires_earlier |=
+            after.is_some_and(|after| before.is_none_or(|before| after < before));
+        // Before the pool is released, so that the feed has the order of the pool's numbers.
+        let mut feed = lock(&self.feed);
+        let removed = self.pool.release(pool);
+        feed.append(&new, from, from.is_none() || !self.is_light());
+        drop(feed);
+        drop(removed);
+        admitted
+    }
+
+    /// The peer sent these envelopes, which are in the pool.
+    fn handle_received(&self, from: Option<PeerSlot>, numbers: impl IntoIterator<Item = u64>) {
+        if let Some(peer) = from.and_then(|slot| self.find_peer(slot)) {
+            lock(&peer.state).handle_received(numbers);
+        }
+    }
+
     /// The peer announced another work requirement.
     pub(crate) fn handle_min_work(&self, slot: PeerSlot, min_work: Work) {
         self.change(slot, |peer| peer.handle_min_work(min_work));
@@ -317,7 +395,7 @@ impl Relay {
             let more = pool.expire(now, MAX_LOCKED);
             effects.lost.extend(pool.take_lost());
             next = pool.next_expiry();
-            drop(self.release(pool));
+            drop(self.pool.release(pool));
             if !more {
                 break;
             }

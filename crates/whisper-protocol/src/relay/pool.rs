@@ -17,7 +17,8 @@ mod expiries;
 mod hash_table;
 pub(crate) mod history;
 pub(crate) mod live_blocks;
-pub(crate) mod recent_keys;
+mod recent_keys;
+pub(crate) mod shared_pool;
 
 use std::{collections::BTreeMap, hash::BuildHasher, mem::take, ops::Bound, sync::Arc};
 

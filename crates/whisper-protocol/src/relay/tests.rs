@@ -1,13 +1,11 @@
-use std::{collections::HashSet, sync::mpsc, thread, time::Duration};
+use std::{collections::HashSet, sync::mpsc, thread};
 
-use whisper_envelope::{Envelope, Topic, Unhashed};
+use whisper_envelope::Topic;
 
 use super::*;
 use crate::{
-    relay::admission::{EnvelopeOutcome, Proven},
     relay::feed::bundle::Bundle,
     relay::peer_state::PACKET_LIMIT,
-    relay::reject_reason::RejectReason,
     relay::testing::{
         NOW, eager, envelope, envelope_about, envelope_of_size, envelope_until, proven, work,
     },

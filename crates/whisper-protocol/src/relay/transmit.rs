@@ -93,7 +93,7 @@ impl Relay {
             Some(Untold::Bloom(bloom)) => return (Transmit::Bloom(bloom), Vec::new()),
             None => {}
         }
-        if state.is_outdated(self.ended_blocks.load(Relaxed)) {
+        if state.is_outdated(self.pool.ended_blocks()) {
             state.forget(self.pool().live_blocks());
         }
         state.handle_clock(now);

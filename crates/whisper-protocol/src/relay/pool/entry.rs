@@ -64,9 +64,9 @@ pub(crate) struct PoolEntry {
 
 /// The keys of an envelope in the pool's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EntryKeys {
+pub(super) struct EntryKeys {
     /// Half of a keyed hash of the envelope's bytes.
-    pub(crate) content: u32,
+    pub(super) content: u32,
     /// Half of a keyed hash of the envelope's hash.
     pub(super) hash: u32,
 }
@@ -131,7 +131,7 @@ impl PoolEntry {
     }
 
     /// The envelope's keys in the pool's tables.
-    pub(crate) fn keys(&self) -> EntryKeys {
+    pub(super) fn keys(&self) -> EntryKeys {
         self.keys
     }
 

@@ -8,7 +8,7 @@ const REMEMBERED: usize = 8192;
 /// The [`TableKeys::of_content`](super::TableKeys::of_content) of most of the envelopes that entered the pool last. Some have
 /// left it again: what is found here is to be looked for in the pool.
 #[derive(Debug)]
-pub(crate) struct RecentKeys(Box<[AtomicU32]>);
+pub(super) struct RecentKeys(Box<[AtomicU32]>);
 
 impl Default for RecentKeys {
     fn default() -> Self {
@@ -18,12 +18,12 @@ impl Default for RecentKeys {
 
 impl RecentKeys {
     /// An envelope with this key has entered the pool.
-    pub(crate) fn insert(&self, key: u32) {
+    pub(super) fn insert(&self, key: u32) {
         self.place(key).store(key, Relaxed);
     }
 
     /// Whether an envelope with this key may be among the last.
-    pub(crate) fn contains(&self, key: u32) -> bool {
+    pub(super) fn contains(&self, key: u32) -> bool {
         self.place(key).load(Relaxed) == key
     }
 

@@ -268,7 +268,7 @@ fn a_post_that_was_only_announced_is_not_sent() {
     assert_eq!(skipped.pending, 6);
     crowd.have(2, &it);
     assert_eq!(crowd.relay.unsent_reason(&[*it.hash()]), None, "a peer has it");
-    let key = crowd.relay.table_keys.of_content(it.raw());
+    let key = crowd.relay.pool.table_keys().of_content(it.raw());
     let here = crowd.relay.pool().find_same(key, it.raw()).unwrap();
     assert_eq!(crowd.relay.exchange().own_hashes(&[here]), [*it.hash()]);
 }
