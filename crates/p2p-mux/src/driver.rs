@@ -64,7 +64,6 @@ pub(crate) struct Driver<Io> {
     output: Output,
     tasks: SlotTasks,
     outbox: Arc<Outbox>,
-    outgoing: Vec<Outgoing>,
     timer: Timer,
     round_trips: RoundTrips<Io>,
     /// Polled only when it was woken, not in each pass.
@@ -101,7 +100,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
             output: Output::default(),
             outbox: Arc::clone(tasks.outbox()),
             tasks,
-            outgoing: Vec::new(),
             timer: Timer { sleep: Box::pin(sleep_until(now().into())), armed: None },
             round_trips,
             stop: Box::pin(when_woken(stop.cancelled_owned())),
@@ -136,8 +134,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
 
     /// Moves messages and commands from the outbox into the state machine.
     fn take_outgoing(&mut self) {
-        let commands = self.outbox.take(&mut self.outgoing);
-        for Outgoing { slot, run, message } in self.outgoing.drain(..) {
+        let (messages, commands) = self.outbox.take();
+        for Outgoing { slot, run, message } in messages {
             // The sender has checked the message and reserved room for it. So it can only be refused
             // because the slot or the connection has just ended.
             let size = memory_size(message.payload.len());
@@ -352,7 +350,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Driver<Io> {
         }
         if self.output.bytes.is_empty() {
             self.output.bytes = BytesMut::new();
-            self.outgoing = Vec::new();
             self.machine.shrink();
         }
     }

@@ -77,11 +77,10 @@ impl Outbox {
         self.wake_driver();
     }
 
-    /// Moves all messages into `messages`, which must be empty, and returns the commands.
-    pub(crate) fn take(&self, messages: &mut Vec<Outgoing>) -> Commands {
+    /// Takes all messages and commands. The memory of the messages goes with them: an idle connection has none.
+    pub(crate) fn take(&self) -> (Vec<Outgoing>, Commands) {
         let mut contents = self.lock();
-        std::mem::swap(messages, &mut contents.messages);
-        std::mem::take(&mut contents.commands)
+        (std::mem::take(&mut contents.messages), std::mem::take(&mut contents.commands))
     }
 
     /// Refuses further messages. Those that are here can still be taken.
