@@ -111,7 +111,7 @@ impl Relay {
         }
         loop {
             let (bundle, more) = self.choose(terms, &peer, &mut state, &mut unsent);
-            if let Some(lazy) = self.lazy.as_ref().filter(|_| state.has_announcements()) {
+            if let Some(lazy) = self.lazy.as_ref().filter(|_| state.has_new_announcements()) {
                 lazy.wake(slot.index);
             }
             if let Some(bundle) = bundle {

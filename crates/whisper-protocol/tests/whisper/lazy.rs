@@ -115,7 +115,7 @@ async fn receive(channel: &mut Channel) -> LazyMessage {
 async fn crowded(config: Config) -> (Whisper, Vec<LazyPeer>) {
     let node = Whisper::new(config);
     let mut peers = Vec::new();
-    for _ in 0..5 {
+    for _ in 0..7 {
         peers.push(LazyPeer::new(&node).await);
     }
     (node, peers)

@@ -56,6 +56,10 @@ pub(crate) struct Announcing {
     /// `sent`: announced to the peer; `received`: announced by it.
     marks: KnownEnvelopes,
     unsent: VecDeque<Unsent>,
+    /// How long the unsent may wait that were added since the last [`poll_have`](Self::poll_have).
+    wait: Option<Duration>,
+    /// When the unsent are sent, as an uptime.
+    due: Option<Duration>,
     open: HashMap<ShortId, Open>,
     /// The ids of `open`, in the order of their announcement.
     order: VecDeque<ShortId>,
@@ -76,6 +80,8 @@ impl Announcing {
             limit: 0,
             marks,
             unsent: VecDeque::new(),
+            wait: None,
+            due: None,
             open: HashMap::default(),
             order: VecDeque::new(),
             wanted: VecDeque::new(),
@@ -113,29 +119,48 @@ impl Announcing {
         self.open.len() + self.unsent.len() < MAX_OPEN
     }
 
-    /// Announces a pooled envelope.
-    pub(crate) fn announce(&mut self, entry: &PoolEntry, hash: &[u8; 32]) {
+    /// Announces a pooled envelope, at the latest after `wait`, or somewhat later: by an amount that differs from peer to peer,
+    /// so that two nodes seldom announce it to each other.
+    pub(crate) fn announce(&mut self, entry: &PoolEntry, hash: &[u8; 32], wait: Duration) {
         self.marks.add([entry.number()], Exchange::SENT);
-        let announced = Announced { class: class_of(entry.raw().len()), id: self.salt.id(hash) };
+        let id = self.salt.id(hash);
+        let announced = Announced { class: class_of(entry.raw().len()), id };
         if self.unsent.len() == MAX_OPEN {
             self.unsent.pop_front();
         }
         self.unsent.push_back(Unsent { announced, ticket: entry.ticket() });
+        // If there is a time for those before it, it is sent with them.
+        if wait.is_zero() || self.due.is_none() {
+            let wait = wait + wait * u32::from(id.0[0]) / 256;
+            self.wait = Some(self.wait.map_or(wait, |before| before.min(wait)));
+        }
         self.update_memory();
     }
 
-    /// Whether there is something to announce.
-    pub(crate) fn has_unsent(&self) -> bool {
-        !self.unsent.is_empty()
+    /// Whether [`poll_have`](Self::poll_have) is to be called, because there is something new to announce.
+    pub(crate) fn has_new(&self) -> bool {
+        self.wait.is_some()
     }
 
-    /// The next announcements to send; none if there are none. What the peer has announced meanwhile is left out.
-    pub(crate) fn poll_have(&mut self, uptime: Duration) -> Vec<Announced> {
+    /// The next announcements to send; none if there are none now. What the peer has meanwhile is left out: what it has announced,
+    /// and what `is_known` at it. Call it again when [`due`](Self::due).
+    pub(crate) fn poll_have(
+        &mut self,
+        uptime: Duration,
+        is_known: impl Fn(u64) -> bool,
+    ) -> Vec<Announced> {
+        if let Some(wait) = self.wait.take() {
+            let due = uptime + wait;
+            self.due = Some(self.due.map_or(due, |before| before.min(due)));
+        }
         let mut have = Vec::new();
+        if self.due.is_none_or(|due| due > uptime) {
+            return have;
+        }
         while have.len() < MAX_IDS
             && let Some(Unsent { announced, ticket }) = self.unsent.pop_front()
         {
-            if self.marks.get(ticket.number()).received {
+            if self.marks.get(ticket.number()).received || is_known(ticket.number()) {
                 continue;
             }
             let open = Open { ticket, at: millis(uptime), answers: 0, is_wanted: false };
@@ -144,6 +169,9 @@ impl Announcing {
             }
             have.push(announced);
         }
+        if self.unsent.is_empty() {
+            self.due = None;
+        }
         while self.order.len() > MAX_OPEN
             && let Some(oldest) = self.order.pop_front()
         {
@@ -151,6 +179,11 @@ impl Announcing {
         }
         self.update_memory();
         have
+    }
+
+    /// When the next announcements are to be sent, as an uptime.
+    pub(crate) fn due(&self) -> Option<Duration> {
+        self.due
     }
 
     /// The peer asks for envelopes. Ids that it was not told, or too long ago, are ignored.
@@ -261,9 +294,9 @@ mod tests {
     }
 
     fn announce(announcing: &mut Announcing, entries: &[Arc<PoolEntry>]) -> Vec<ShortId> {
-        entries.iter().for_each(|entry| announcing.announce(entry, &entry.hash()));
+        entries.iter().for_each(|it| announcing.announce(it, &it.hash(), Duration::ZERO));
         let have = std::iter::from_fn(|| {
-            let have = announcing.poll_have(MS);
+            let have = announcing.poll_have(MS, |_| false);
             (!have.is_empty()).then_some(have)
         });
         have.flatten().map(|announced| announced.id).collect()
@@ -287,12 +320,38 @@ mod tests {
 
     #[test]
     fn what_the_peer_has_announced_is_not_announced_to_it() {
-        let (mut peer, all) = (announcing(), pooled(0..2));
-        all.iter().for_each(|entry| peer.announce(entry, &entry.hash()));
+        let (mut peer, all) = (announcing(), pooled(0..3));
+        all.iter().for_each(|entry| peer.announce(entry, &entry.hash(), Duration::ZERO));
         peer.handle_have([all[0].number()]);
-        let have = peer.poll_have(MS);
-        assert_eq!(have.iter().map(|it| it.id).collect::<Vec<_>>(), ids(&all[1..]));
-        assert_eq!(peer.poll_have(MS), [], "once");
+        let has_sent = |number| number == all[1].number();
+        let have = peer.poll_have(MS, has_sent);
+        assert_eq!(have.iter().map(|it| it.id).collect::<Vec<_>>(), ids(&all[2..]));
+        assert_eq!(peer.poll_have(MS, has_sent), [], "once");
+    }
+
+    #[test]
+    fn announcements_that_may_wait_are_sent_together() {
+        let (mut peer, all) = (announcing(), pooled(0..4));
+        let add = |peer: &mut Announcing, index: usize, wait| {
+            peer.announce(&all[index], &all[index].hash(), wait);
+            peer.has_new()
+        };
+        let sent = |peer: &mut Announcing, at| {
+            let have = peer.poll_have(at, |_| false);
+            have.iter().map(|it| it.id).collect::<Vec<_>>()
+        };
+        assert!(add(&mut peer, 0, 20 * MS));
+        assert_eq!(sent(&mut peer, MS), []);
+        let due = peer.due().unwrap();
+        assert!((21 * MS..41 * MS).contains(&due), "{due:?}");
+        assert!(!add(&mut peer, 1, 20 * MS), "it is sent with the first one");
+        assert_eq!(sent(&mut peer, due - Duration::from_nanos(1)), []);
+        assert_eq!(sent(&mut peer, due), ids(&all[..2]));
+        assert_eq!((peer.due(), sent(&mut peer, due)), (None, vec![]));
+        add(&mut peer, 2, 20 * MS);
+        assert_eq!(sent(&mut peer, due), []);
+        assert!(add(&mut peer, 3, Duration::ZERO), "it does not wait, nor do the others");
+        assert_eq!(sent(&mut peer, due), ids(&all[2..]));
     }
 
     #[test]
@@ -308,7 +367,7 @@ mod tests {
         peer.handle_want(MS, &ids(&all[first_open..=first_open]));
         assert_eq!(peer.next_wanted(), Some(all[first_open].ticket()));
         assert_eq!(peer.memory.bytes(), (MAX_OPEN + 1) * OPEN_BYTES);
-        all.iter().for_each(|entry| peer.announce(entry, &entry.hash()));
+        all.iter().for_each(|entry| peer.announce(entry, &entry.hash(), Duration::ZERO));
         assert_eq!(peer.unsent.len(), MAX_OPEN);
     }
 

@@ -246,10 +246,10 @@ impl Exchange<'_> {
             return (message, timeout);
         }
         let Some(peer) = self.0.find_peer(slot) else { return (None, timeout) };
-        let have = lock(&peer.state).lazy_mut().map(|lazy| lazy.poll_have(uptime));
-        let have = have.filter(|have| !have.is_empty());
-        lazy.announced.fetch_add(have.as_ref().map_or(0, Vec::len) as u64, Relaxed);
-        (have.map(LazyMessage::Have), timeout)
+        let (have, due) = lock(&peer.state).poll_have(uptime);
+        lazy.announced.fetch_add(have.len() as u64, Relaxed);
+        let timeout = timeout.into_iter().chain(due).min();
+        ((!have.is_empty()).then_some(LazyMessage::Have(have)), timeout)
     }
 
     /// Bytes that are kept for what a peer has announced.

@@ -1,9 +1,12 @@
 //! What a peer with `lazy/1` is sent: announcements in place of envelopes, and what it asks for.
 
+use std::time::Duration;
+
 use super::{Chosen, PeerState, Terms};
 use crate::{
     relay::lazy::announcing::Announcing,
     relay::lazy::policy::Choice,
+    relay::lazy::wire::Announced,
     relay::pool::{Pool, PoolEntry, Ticket},
 };
 
@@ -29,9 +32,16 @@ impl PeerState {
         self.lazy.as_deref_mut()
     }
 
-    /// Whether there is something to announce.
-    pub(crate) fn has_announcements(&self) -> bool {
-        self.lazy.as_ref().is_some_and(|lazy| lazy.has_unsent())
+    /// Whether [`poll_have`](Self::poll_have) is to be called, because there is something new to announce.
+    pub(crate) fn has_new_announcements(&self) -> bool {
+        self.lazy.as_ref().is_some_and(|lazy| lazy.has_new())
+    }
+
+    /// What to announce to the peer now, and when to ask again, as an uptime.
+    pub(crate) fn poll_have(&mut self, uptime: Duration) -> (Vec<Announced>, Option<Duration>) {
+        let Some(lazy) = &mut self.lazy else { return (Vec::new(), None) };
+        let have = lazy.poll_have(uptime, |number| self.known.contains(number));
+        (have, lazy.due())
     }
 
     /// The peer has announced an envelope that is in the pool. Returns whether it was not known to have it.
@@ -78,7 +88,7 @@ impl PeerState {
         let is_sent =
             size > super::PACKET_LIMIT || choice.is_push() || holders.is_none() && !lazy.has_room();
         if !is_sent {
-            lazy.announce(entry, &hash());
+            lazy.announce(entry, &hash(), choice.wait());
         }
         !is_sent
     }

@@ -20,7 +20,13 @@ use crate::{
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A relay with enough peers that not everything is pushed. All of them have `lazy/1`.
+/// Peers of the relay: enough that not everything is pushed.
+const PEERS: usize = 7;
+
+/// The longest time for which an announcement waits.
+const WAITED: Duration = Duration::from_millis(40);
+
+/// A relay with [`PEERS`] peers. All of them have `lazy/1`.
 struct Crowd {
     relay: Relay,
     slots: Vec<PeerSlot>,
@@ -36,7 +42,7 @@ impl Crowd {
         let config = Config { min_work: Work::ZERO, peers, ..Config::default() };
         let relay = Relay::new(Dialect::V6, &config, HashState::default());
         let mut crowd = Self { relay, slots: Vec::new() };
-        (0..6).for_each(|_| crowd.join(eager()));
+        (0..PEERS).for_each(|_| crowd.join(eager()));
         crowd
     }
 
@@ -71,11 +77,14 @@ impl Crowd {
         }
     }
 
-    /// What a peer is told over `lazy/1` now.
+    /// What a peer is told over `lazy/1` now, and when announcements have waited.
     fn told(&self, uptime: Duration, peer: usize) -> Vec<LazyMessage> {
         self.sent(peer);
-        let poll = || self.relay.exchange().poll_lazy(uptime, self.slots[peer]).0;
-        std::iter::from_fn(poll).filter(|it| !matches!(it, LazyMessage::Push(_))).collect()
+        let poll_at = |uptime| {
+            std::iter::from_fn(move || self.relay.exchange().poll_lazy(uptime, self.slots[peer]).0)
+        };
+        let told = poll_at(uptime).chain(poll_at(uptime + WAITED));
+        told.filter(|it| !matches!(it, LazyMessage::Push(_))).collect()
     }
 
     fn want(&self, peer: usize, envelopes: &[&Envelope]) {
@@ -216,9 +225,9 @@ fn a_new_peer_is_told_what_is_in_the_pool() {
     crowd.admit(None, &two);
     let told = crowd.relay.status();
     let slot = crowd.relay.join(NodeId([0; 64]), eager(), told, PeerRuleState::ANY);
-    crowd.relay.exchange().start_lazy(slot, salt(6), Default::default()).unwrap();
+    crowd.relay.exchange().start_lazy(slot, salt(PEERS), Default::default()).unwrap();
     crowd.slots.push(slot);
-    let told = crowd.told(MS, 6);
+    let told = crowd.told(MS, PEERS);
     let [LazyMessage::Have(announced)] = &told[..] else { panic!("{told:?}") };
     assert_eq!(announced.len(), 2);
 }
@@ -230,10 +239,10 @@ fn only_what_would_be_sent_is_announced() {
     let (topic, other) = (Topic(*b"test"), Topic(*b"else"));
     crowd.join(Status { bloom: Bloom::of(topic), ..eager() });
     crowd.admit(Some(0), &envelope_about(other, 1));
-    assert_eq!(crowd.told(MS, 6), []);
+    assert_eq!(crowd.told(MS, PEERS), []);
     let wanted = envelope_about(topic, 2);
     crowd.admit(Some(0), &wanted);
-    assert_eq!(crowd.told(MS, 6), [announces(6, &wanted)]);
+    assert_eq!(crowd.told(MS, PEERS), [announces(PEERS, &wanted)]);
     crowd.relay.set_light(true);
     crowd.admit(Some(0), &envelope(3));
     assert_eq!(crowd.told(MS, 1), [], "a light client announces only what was posted there");
@@ -254,7 +263,7 @@ fn what_was_not_admitted_is_neither_announced_nor_asked_for_again() {
     assert_eq!(crowd.told(MS, 1), [asks(&crowd, &it)]);
     crowd.relay.exchange().handle_rejected(NOW, [&it]);
     crowd.have(2, &it);
-    assert!((0..6).all(|peer| crowd.told(MS, peer).is_empty()));
+    assert!((0..PEERS).all(|peer| crowd.told(MS, peer).is_empty()));
 }
 
 #[test]
@@ -265,7 +274,7 @@ fn a_post_that_was_only_announced_is_not_sent() {
     let Some(UnsentReason::Unwanted(skipped)) = crowd.relay.unsent_reason(&[*it.hash()]) else {
         panic!("sent");
     };
-    assert_eq!(skipped.pending, 6);
+    assert_eq!(skipped.pending, PEERS);
     crowd.have(2, &it);
     assert_eq!(crowd.relay.unsent_reason(&[*it.hash()]), None, "a peer has it");
     let key = crowd.relay.pool.table_keys().of_content(it.raw());

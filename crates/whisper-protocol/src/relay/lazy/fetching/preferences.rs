@@ -137,7 +137,7 @@ mod tests {
         let mut four = peers(&[1, 1, 1, 1]);
         assert_eq!(update_limits(&mut four, 1.0), [0; 0]);
         let mut many = peers(&[1; 13]);
-        assert_eq!(update_limits(&mut many, 1.0).len(), 2);
+        assert_eq!(update_limits(&mut many, 1.0).len(), 3);
     }
 
     #[test]
@@ -150,7 +150,8 @@ mod tests {
         let limits = be_first(0, 1000);
         assert_eq!(limits[..3], [4 * 1024, 0, 0]);
         be_first(1, 100);
-        let limits = be_first(2, 100);
-        assert_eq!(limits[..3], [0, 512, 4 * 1024], "the first one was long ago");
+        be_first(2, 100);
+        let limits = be_first(3, 100);
+        assert_eq!(limits[..4], [0, 512, 512, 4 * 1024], "the first one was long ago");
     }
 }
