@@ -14,6 +14,7 @@
 //! |---|---|---|---|---|
 //! | 8, 256 B | announce all but own posts | 1.00 | 522 | 2.50 |
 //! | | push what is new to 1, 2, 3 that asked | 1.21, 1.46, 1.92 | 573, 642, 774 | 2.02, 1.59, 1.30 |
+//! | | push what is new to 3 that asked, announcements wait | 2.17 | 855 | 1.32 |
 //! | | push to 2 at random, whatever others have | 2.11 | 838 | 1.75 |
 //! | 25, 1 KiB | announce all | 1.00 | 1738 | 2.85 |
 //! | | announce all but own posts | 1.00 | 1741 | 2.25 |
