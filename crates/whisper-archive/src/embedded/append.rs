@@ -217,8 +217,11 @@ fn last_block(
     blocks: &Table<'_, BlockKey, &'static [u8]>,
     topic: u32,
 ) -> Result<Option<(u64, Vec<u8>)>, redb::Error> {
-    let last = blocks.range((topic, 0)..=(topic, u64::MAX))?.next_back().transpose()?;
-    let Some((key, block)) = last else { return Ok(None) };
+    // Not from the first block of the topic on: the library would read that as well.
+    let last = blocks.range(..=(topic, u64::MAX))?.next_back().transpose()?;
+    let Some((key, block)) = last.filter(|(key, _)| key.value().0 == topic) else {
+        return Ok(None);
+    };
     let block = block.value();
     Position::START.seek(block, u64::MAX)?;
     Ok(Some((key.value().1, block.to_vec())))

@@ -42,16 +42,22 @@ impl OpenBlock<'_> {
 
 /// The block of a topic that has this arrival number, if any has: the last one that was begun up to it. Its place is the first row with
 /// at least the arrival number, or its end.
+///
+/// The other end of the range is that of the table: the library goes down the tree to both, and that way is always in memory.
 fn block_with(
     blocks: &impl ReadableTable<BlockKey, &'static [u8]>,
     topic: u32,
     arrival: u64,
 ) -> Result<Option<(u64, OpenBlock<'_>)>, redb::Error> {
-    let found = blocks.range((topic, 0)..=(topic, arrival))?.next_back().transpose()?;
+    let found = blocks.range(..=(topic, arrival))?.next_back().transpose()?;
     let Some((key, content)) = found else { return Ok(None) };
+    let (of_topic, begun) = key.value();
+    if of_topic != topic {
+        return Ok(None);
+    }
     let mut block = OpenBlock { content, position: Position::START };
     block.seek(arrival)?;
-    Ok(Some((key.value().1, block)))
+    Ok(Some((begun, block)))
 }
 
 /// Reads the row of an envelope. `None` if it is not there.
@@ -118,11 +124,14 @@ impl<'a, T: ReadableTable<BlockKey, &'static [u8]>> Cursor<'a, T> {
 
     fn next_block(&mut self) -> Result<(), redb::Error> {
         let after = Bound::Excluded((self.topic, self.begun));
-        let next = self.blocks.range((after, Bound::Included((self.topic, self.last))))?;
+        let next = self.blocks.range((after, Bound::Unbounded))?;
         self.block = None;
         if let Some((key, content)) = { next }.next().transpose()? {
-            self.begun = key.value().1;
-            self.block = Some(OpenBlock { content, position: Position::START });
+            let (topic, begun) = key.value();
+            if topic == self.topic && begun <= self.last {
+                self.begun = begun;
+                self.block = Some(OpenBlock { content, position: Position::START });
+            }
         }
         Ok(())
     }
