@@ -32,12 +32,12 @@
 //! | | push to 3, announcements wait | 2.45 | 840 | 1.19 |
 //! | 10 | flooding | 8.07 | 2644 | 1 |
 //! | | push to 3, announce at once | 1.54 | 716 | 1.54 |
-//! | | push to 3, announcements wait | 2.54 | 951 | 1.40 |
+//! | | push to 3, announcements wait | 2.55 | 951 | 1.03, 1.40 |
 //! | 18 | flooding | 15.2 | 4967 | 1 |
 //! | | push to 2, announce at once | 1.36 | 854 | 1.41 |
 //! | | push to 3, announcements wait | 2.55 | 1191 | 0.72 |
 //! | 36 | flooding | 29.4 | 9581 | 1 |
-//! | | push to 3, announcements wait | 2.09 | 1493 | 1.51 |
+//! | | push to 3, announcements wait | 2.09, 2.34 | 1493 | 1.30, 1.51 |
 
 use std::time::Duration;
 
