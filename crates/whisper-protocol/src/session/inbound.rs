@@ -71,10 +71,9 @@ impl Session {
             if length > MAX_PACKET {
                 return Err(Fault::PacketTooLarge { length, limit: MAX_PACKET }.into());
             }
-            if !self.is_within_limits(&message)? {
-                continue;
+            if self.is_within_limits(&message)? {
+                self.handle_packet(slot, confirms, message).await?;
             }
-            self.handle_packet(slot, confirms, message).await?;
             turn += length;
             if turn >= MAX_TURN_BYTES {
                 turn = 0;
